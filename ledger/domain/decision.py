@@ -1,0 +1,281 @@
+"""May this be done with this person's data? One pure function, for API, gate, replay and as-of alike.
+
+The order of rules is that of "In what order a check weighs things" in the acceptance criteria; the first that
+matches decides. Two laws hold and are tested: adding a no never turns deny into allow, removing a yes never does.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ledger.domain.catalogue import Basis, Catalogue, Purpose
+from ledger.domain.reasons import NO_REASONS, REASONS
+from ledger.domain.rows import Half, Row
+from ledger.domain.scopes import Question, covers, names
+from ledger.domain.weighing import (
+    PERSONAL_KINDS,
+    YES_KINDS,
+    No,
+    halves,
+    is_ahead,
+    is_live,
+    outranks,
+    personal_noes,
+    personal_yeses,
+)
+from ledger.errors import Denied
+
+__all__ = ["Decision", "No", "Question", "decide", "deny", "outranking", "outranks"]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: false when it denies.
+
+    ``reason`` is exactly one code of :mod:`ledger.domain.reasons`; ``deciding_events`` are event ids in hex;
+    ``position`` is the token of what was read, ``staleness_ms`` the age of that reading by the asking clock.
+    """
+
+    allowed: bool
+    reason: str
+    purpose: str
+    channel: str | None = None
+    basis: str | None = None
+    deciding_events: tuple[str, ...] = ()
+    notice: str | None = None
+    obligations: tuple[str, ...] = ()
+    catalogue_version: int | None = None
+    position: str | None = None
+    staleness_ms: int | None = None
+    retryable: bool = False
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+    def require(self) -> "Decision":
+        """The decision itself if it allows; raises ``Denied`` otherwise."""
+        if not self.allowed:
+            raise Denied(self, self.reason)
+        return self
+
+
+def deny(
+    question: Question,
+    reason: str,
+    *,
+    catalogue: Catalogue | None = None,
+    basis: Basis | None = None,
+    deciding: Iterable[Half] = (),
+    notice: str | None = None,
+) -> Decision:
+    """A deny with one reason code."""
+    return Decision(
+        allowed=False,
+        reason=reason,
+        purpose=question.purpose,
+        channel=question.channel,
+        basis=basis.value if basis else None,
+        deciding_events=tuple(half.event_id.hex() for half in deciding),
+        notice=notice,
+        catalogue_version=catalogue.version if catalogue else None,
+        retryable=REASONS[reason].retryable,
+    )
+
+
+def decide(
+    catalogue: Catalogue | None,
+    rows: Sequence[Row],
+    question: Question,
+    now_ms: int,
+    *,
+    quarantined: bool = False,
+) -> Decision:
+    """Allow or deny, from what the controller promised and what stands for the person.
+
+    ``now_ms`` is the later of the asking clock and the applied stamp. Unknown means deny, each with its own code.
+    """
+    if quarantined:
+        return deny(question, "quarantined", catalogue=catalogue)
+    if not rows:
+        return deny(question, "no_events", catalogue=catalogue)
+    if catalogue is None:
+        return deny(question, "catalogue_missing")
+    purpose = catalogue.purposes.get(question.purpose)
+    if purpose is None:
+        return deny(question, "purpose_not_registered", catalogue=catalogue)
+    # A denying Decision is false, so the steps are told apart by None and not by truth.
+    for answer in (
+        _switched_off(catalogue, purpose, rows, question),
+        _outside_declaration(catalogue, purpose, question),
+    ):
+        if answer is not None:
+            return answer
+    declined = _declined(catalogue, purpose, rows, question, now_ms)
+    return declined if declined is not None else _by_basis(catalogue, purpose, rows, question, now_ms)
+
+
+def outranking(catalogue: Catalogue, rows: Sequence[Row], question: Question, yes: Row) -> tuple[Row, ...]:
+    """The standing noes and open objections that ``yes`` does not outrank, greatest rank first; empty if it stands."""
+    purpose = catalogue.purposes.get(question.purpose)
+    noes = personal_noes(catalogue, purpose, rows, question) if purpose else []
+    left = [no for no in noes if not outranks(yes, no)]
+    return tuple(no.row for no in sorted(left, key=lambda no: no.half.order, reverse=True))
+
+
+def _outside_declaration(catalogue: Catalogue, purpose: Purpose, question: Question) -> Decision | None:
+    """Rules 6 and 7: nothing unregistered can be allowed."""
+    if question.channel is None and purpose.channels:
+        reason = "channel_required"
+    elif question.channel is not None and question.channel not in purpose.channels:
+        reason = "channel_not_declared"
+    elif question.category is not None and question.category not in purpose.categories:
+        reason = "category_not_declared"
+    elif question.recipient is not None and question.recipient not in purpose.recipients:
+        reason = "recipient_not_declared"
+    else:
+        return None
+    return deny(question, reason, catalogue=catalogue, basis=purpose.basis)
+
+
+def _switched_off(
+    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question
+) -> Decision | None:
+    """Rule 5: an administrator's own voice, and whatever stands that this version cannot weigh."""
+    ons = [
+        row
+        for row in rows
+        if row.shape == "yes" and row.voice == "administrator" and names(catalogue, purpose, row, question)
+    ]
+    for row in rows:
+        weighed_elsewhere = row.shape in ("yes", "fact", "remark") or (row.shape, row.kind) in YES_KINDS
+        if row.first is None or weighed_elsewhere or not covers(catalogue, purpose, row, question):
+            continue
+        if (row.shape, row.kind) not in PERSONAL_KINDS or row.first.value not in NO_REASONS:
+            return deny(
+                question, "not_understood", catalogue=catalogue, basis=purpose.basis, deciding=(row.first,)
+            )
+        if row.voice == "administrator" and not any(outranks(on, No(row, row.first)) for on in ons):
+            return deny(
+                question, "switched_off", catalogue=catalogue, basis=purpose.basis, deciding=(row.first,)
+            )
+    return None
+
+
+def _declined(
+    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question, now_ms: int
+) -> Decision | None:
+    """Rule 8: a no blocks every basis of a declinable class, whatever it was said against."""
+    if not catalogue.is_declinable(purpose):
+        return None
+    noes = personal_noes(catalogue, purpose, rows, question)
+    if not noes:
+        return None
+    yeses = [row for row in personal_yeses(catalogue, purpose, rows, question) if is_live(row, now_ms)]
+    standing = [no for no in noes if not any(outranks(yes, no) for yes in yeses)]
+    if not standing:
+        return None
+    deciding = max(standing, key=lambda no: no.half.order)
+    return deny(
+        question,
+        deciding.half.value,
+        catalogue=catalogue,
+        basis=purpose.basis,
+        deciding=(deciding.half,),
+        notice=deciding.row.detail.notice if deciding.row.detail else None,
+    )
+
+
+def _by_basis(
+    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question, now_ms: int
+) -> Decision:
+    """Rules 9 to 13."""
+    match purpose.basis:
+        case Basis.CONSENT:
+            return _by_consent(catalogue, purpose, rows, question, now_ms)
+        case Basis.LEGITIMATE_INTERESTS:
+            return _by_legitimate_interests(catalogue, purpose, question, now_ms)
+        case _:
+            return deny(question, "basis_not_supported", catalogue=catalogue, basis=purpose.basis)
+
+
+def _by_consent(
+    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question, now_ms: int
+) -> Decision:
+    """Rule 9: a live, valid, specific grant that outranks every covering no (GDPR art. 6(1)(a), 7)."""
+    grants = [
+        row
+        for row in personal_yeses(catalogue, purpose, rows, question)
+        if row.kind in ("consent", "double_opt_in")
+    ]
+    if not grants:
+        return deny(question, "no_consent", catalogue=catalogue, basis=purpose.basis)
+    noes = personal_noes(catalogue, purpose, rows, question)
+    unanswered = [
+        no for no in noes if not any(outranks(grant, no) for grant in grants if is_live(grant, now_ms))
+    ]
+    if unanswered:
+        deciding = max(unanswered, key=lambda no: no.half.order)
+        return deny(
+            question,
+            deciding.half.value,
+            catalogue=catalogue,
+            basis=purpose.basis,
+            deciding=(deciding.half,),
+        )
+    live = [row for row in grants if is_live(row, now_ms) and all(outranks(row, no) for no in noes)]
+    if not live:
+        reason = (
+            "consent_not_yet_effective" if any(is_ahead(row, now_ms) for row in grants) else "consent_expired"
+        )
+        return deny(question, reason, catalogue=catalogue, basis=purpose.basis, deciding=halves(grants))
+    valid = [row for row in live if _notice_covers(catalogue, purpose, row)]
+    if not valid:
+        return deny(
+            question, "notice_not_valid", catalogue=catalogue, basis=purpose.basis, deciding=halves(live)
+        )
+    grant = max(valid, key=lambda row: (row.rank, row.row_key))
+    return _allow(
+        catalogue,
+        purpose,
+        question,
+        "consent_given",
+        halves([grant]),
+        grant.detail.notice if grant.detail else None,
+    )
+
+
+def _by_legitimate_interests(
+    catalogue: Catalogue, purpose: Purpose, question: Question, now_ms: int
+) -> Decision:
+    """Rule 11: a current balancing record, and the customer relation where the law asks for one."""
+    if purpose.balancing is None or purpose.balancing.review_due_ms <= now_ms:
+        return deny(question, "balancing_record_stale", catalogue=catalogue, basis=purpose.basis)
+    if purpose.existing_customer_required:
+        return deny(question, "existing_customer_not_shown", catalogue=catalogue, basis=purpose.basis)
+    return _allow(catalogue, purpose, question, "legitimate_interests", (), None)
+
+
+def _allow(
+    catalogue: Catalogue,
+    purpose: Purpose,
+    question: Question,
+    reason: str,
+    deciding: Iterable[Half],
+    notice: str | None,
+) -> Decision:
+    obligations = ("include_opt_out",) if purpose.direct_marketing and question.channel is not None else ()
+    return Decision(
+        allowed=True,
+        reason=reason,
+        purpose=question.purpose,
+        channel=question.channel,
+        basis=purpose.basis.value,
+        deciding_events=tuple(half.event_id.hex() for half in deciding),
+        notice=notice,
+        obligations=obligations,
+        catalogue_version=catalogue.version,
+    )
+
+
+def _notice_covers(catalogue: Catalogue, purpose: Purpose, row: Row) -> bool:
+    notice = catalogue.notices.get(row.detail.notice or "") if row.detail else None
+    return notice is not None and purpose.id in notice.purposes
