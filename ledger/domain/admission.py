@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ledger.domain.acts import Act, ActKind
-from ledger.domain.catalogue import Catalogue
+from ledger.domain.catalogue import Basis, Catalogue
 from ledger.domain.identifiers import is_id, is_notice_ref, screen
 from ledger.domain.moments import moment_ms
 from ledger.errors import FieldReport, Rejected
 
-__all__ = ["FUTURE_TOLERANCE_MS", "Admitted", "admit", "judge", "occurred_at_of", "time_of"]
+__all__ = ["FUTURE_TOLERANCE_MS", "Admitted", "admit", "judge", "not_ahead", "occurred_at_of", "time_of"]
 
 FUTURE_TOLERANCE_MS: Final = 300_000
 """How far a producer's clock may be ahead before its ``occurred_at`` counts as a mistake: five minutes."""
@@ -95,10 +95,18 @@ def time_of(field: str, value: object, *, protective: bool) -> tuple[int | None,
 def occurred_at_of(
     value: object, now_ms: int, *, protective: bool
 ) -> tuple[int | None, tuple[FieldReport, ...]]:
-    """When the person acted, as the producer says. A future one is refused; for a protective act it is ignored."""
+    """When the person acted, as the producer says, in ms; see :func:`not_ahead`."""
     ms, dropped = time_of("occurred_at", value, protective=protective)
-    if ms is None or ms <= now_ms + FUTURE_TOLERANCE_MS:
-        return ms, dropped
+    ms, ahead = not_ahead(ms, now_ms, protective=protective)
+    return ms, dropped + ahead
+
+
+def not_ahead(
+    occurred_at: int | None, now_ms: int, *, protective: bool
+) -> tuple[int | None, tuple[FieldReport, ...]]:
+    """``occurred_at`` unless it lies in the future: then it is refused, or ignored for a protective act."""
+    if occurred_at is None or occurred_at <= now_ms + FUTURE_TOLERANCE_MS:
+        return occurred_at, ()
     if not protective:
         raise Rejected("time_in_future", "occurred_at lies in the future.", field="occurred_at")
     return None, (FieldReport("occurred_at", "time_in_future"),)
@@ -176,6 +184,8 @@ def _undeclared(act: Act, catalogue: Catalogue) -> Iterator[FieldReport]:
 def _void(act: Act, catalogue: Catalogue, now_ms: int) -> Iterator[FieldReport]:
     """Why a grant of declared names could never allow anything."""
     purpose, notice = catalogue.purposes[act.purpose or ""], catalogue.notices[act.notice or ""]
+    if purpose.basis is not Basis.CONSENT:
+        yield FieldReport("purpose", "purpose_needs_no_consent")
     if purpose.channels and act.channel is None:
         yield FieldReport("channel", "channel_required")
     elif act.channel is not None and act.channel not in purpose.channels:

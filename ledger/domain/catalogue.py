@@ -121,8 +121,15 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     notices: dict[str, Notice] = {}
 
     def is_declinable(self, purpose: Purpose) -> bool:
-        """Whether a person's no stops this purpose. Consent is always declinable (GDPR art. 7(3))."""
-        return purpose.basis is Basis.CONSENT or self.message_classes[purpose.message_class].declinable
+        """Whether a person's no stops this purpose.
+
+        Consent always is (GDPR art. 7(3)), and so is direct marketing (art. 21(3)), whatever its class says.
+        """
+        return (
+            purpose.basis is Basis.CONSENT
+            or purpose.direct_marketing
+            or self.message_classes[purpose.message_class].declinable
+        )
 
 
 def canonical_document(catalogue: Catalogue) -> str:
@@ -142,11 +149,12 @@ def parse_document(document: str | bytes) -> Catalogue:
     ``catalogue_unsound`` (a dangling reference, a purpose without what its basis needs),
     ``catalogue_too_large``. Each names the place.
     """
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise Rejected("catalogue_too_large", f"A catalogue holds at most {MAX_DOCUMENT_BYTES} bytes.")
     try:
-        catalogue = _decoder.decode(document)
-    except msgspec.MsgspecError as error:
+        encoded = document.encode() if isinstance(document, str) else document
+        if len(encoded) > MAX_DOCUMENT_BYTES:
+            raise Rejected("catalogue_too_large", f"A catalogue holds at most {MAX_DOCUMENT_BYTES} bytes.")
+        catalogue = _decoder.decode(encoded)
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise Rejected("catalogue_malformed", f"The catalogue cannot be read: {error}.") from error
     findings = unsound_places(catalogue)
     if findings:

@@ -60,7 +60,11 @@ def rewritten_notices(old: Catalogue, new: Catalogue) -> tuple[str, ...]:
 
 
 def _rewritten(old: Notice, new: Notice) -> bool:
-    return any(new.texts[language].sha256 != text.sha256 for language, text in old.texts.items() if language in new.texts)
+    return any(
+        new.texts[language].sha256 != text.sha256
+        for language, text in old.texts.items()
+        if language in new.texts
+    )
 
 
 def _table_changes(table: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
@@ -84,7 +88,9 @@ def _field_changes(place: str, old: msgspec.Struct, new: msgspec.Struct) -> Iter
             yield Change(
                 kind="changed",
                 place=f"{place}.{name}",
-                detail="" if name in _WORDS_ONLY or name == "texts" else f"{_shown(before)} -> {_shown(after)}",
+                detail=""
+                if name in _WORDS_ONLY or name == "texts"
+                else f"{_shown(before)} -> {_shown(after)}",
                 widens=_field_widens(new, name, before, after),
             )
 

@@ -13,6 +13,7 @@ from ledger.domain.reasons import NO_REASONS, REASONS
 from ledger.domain.rows import Half, Row
 from ledger.domain.scopes import Question, covers, names
 from ledger.domain.weighing import (
+    NO_SHAPES,
     PERSONAL_KINDS,
     YES_KINDS,
     No,
@@ -104,7 +105,7 @@ def decide(
         return deny(question, "purpose_not_registered", catalogue=catalogue)
     # A denying Decision is false, so the steps are told apart by None and not by truth.
     for answer in (
-        _switched_off(catalogue, purpose, rows, question),
+        _switched_off(catalogue, purpose, rows, question, now_ms),
         _outside_declaration(catalogue, purpose, question),
     ):
         if answer is not None:
@@ -137,26 +138,32 @@ def _outside_declaration(catalogue: Catalogue, purpose: Purpose, question: Quest
 
 
 def _switched_off(
-    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question
+    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question, now_ms: int
 ) -> Decision | None:
     """Rule 5: an administrator's own voice, and whatever stands that this version cannot weigh."""
     ons = [
         row
         for row in rows
-        if row.shape == "yes" and row.voice == "administrator" and names(catalogue, purpose, row, question)
+        if row.shape == "yes"
+        and row.voice == "administrator"
+        and is_live(row, now_ms)
+        and names(catalogue, purpose, row, question)
     ]
+    unknown: list[Half] = []
+    offs: list[Half] = []
     for row in rows:
         weighed_elsewhere = row.shape in ("yes", "fact", "remark") or (row.shape, row.kind) in YES_KINDS
         if row.first is None or weighed_elsewhere or not covers(catalogue, purpose, row, question):
             continue
         if (row.shape, row.kind) not in PERSONAL_KINDS or row.first.value not in NO_REASONS:
-            return deny(
-                question, "not_understood", catalogue=catalogue, basis=purpose.basis, deciding=(row.first,)
-            )
-        if row.voice == "administrator" and not any(outranks(on, No(row, row.first)) for on in ons):
-            return deny(
-                question, "switched_off", catalogue=catalogue, basis=purpose.basis, deciding=(row.first,)
-            )
+            unknown.append(row.first)
+        elif row.voice == "administrator" and not any(outranks(on, No(row, row.first)) for on in ons):
+            offs.append(row.first)
+    # Rows come in no order, so the latest of them gives the answer.
+    for reason, found in (("not_understood", unknown), ("switched_off", offs)):
+        if found:
+            latest = max(found, key=lambda half: half.order)
+            return deny(question, reason, catalogue=catalogue, basis=purpose.basis, deciding=(latest,))
     return None
 
 
@@ -192,7 +199,7 @@ def _by_basis(
         case Basis.CONSENT:
             return _by_consent(catalogue, purpose, rows, question, now_ms)
         case Basis.LEGITIMATE_INTERESTS:
-            return _by_legitimate_interests(catalogue, purpose, question, now_ms)
+            return _by_legitimate_interests(catalogue, purpose, rows, question, now_ms)
         case _:
             return deny(question, "basis_not_supported", catalogue=catalogue, basis=purpose.basis)
 
@@ -209,10 +216,11 @@ def _by_consent(
     if not grants:
         return deny(question, "no_consent", catalogue=catalogue, basis=purpose.basis)
     noes = personal_noes(catalogue, purpose, rows, question)
-    unanswered = [
-        no for no in noes if not any(outranks(grant, no) for grant in grants if is_live(grant, now_ms))
-    ]
-    if unanswered:
+    live = [row for row in grants if is_live(row, now_ms)]
+    standing = [row for row in live if all(outranks(row, no) for no in noes)]
+    if noes and not standing:
+        # An opt-in may have lifted a no, but only a grant is consent; and each no needs the same grant above it.
+        unanswered = [no for no in noes if not any(outranks(row, no) for row in live)] or noes
         deciding = max(unanswered, key=lambda no: no.half.order)
         return deny(
             question,
@@ -221,16 +229,15 @@ def _by_consent(
             basis=purpose.basis,
             deciding=(deciding.half,),
         )
-    live = [row for row in grants if is_live(row, now_ms) and all(outranks(row, no) for no in noes)]
     if not live:
         reason = (
             "consent_not_yet_effective" if any(is_ahead(row, now_ms) for row in grants) else "consent_expired"
         )
         return deny(question, reason, catalogue=catalogue, basis=purpose.basis, deciding=halves(grants))
-    valid = [row for row in live if _notice_covers(catalogue, purpose, row)]
+    valid = [row for row in standing if _notice_covers(catalogue, purpose, row)]
     if not valid:
         return deny(
-            question, "notice_not_valid", catalogue=catalogue, basis=purpose.basis, deciding=halves(live)
+            question, "notice_not_valid", catalogue=catalogue, basis=purpose.basis, deciding=halves(standing)
         )
     grant = max(valid, key=lambda row: (row.rank, row.row_key))
     return _allow(
@@ -244,9 +251,15 @@ def _by_consent(
 
 
 def _by_legitimate_interests(
-    catalogue: Catalogue, purpose: Purpose, question: Question, now_ms: int
+    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question, now_ms: int
 ) -> Decision:
-    """Rule 11: a current balancing record, and the customer relation where the law asks for one."""
+    """Rule 11: a current balancing record, and the customer relation where the law asks for one.
+
+    Whoever is known by noes alone is, for what can be declined, as unknown as before the first of them: otherwise
+    somebody's first "no" to one thing would allow another.
+    """
+    if catalogue.is_declinable(purpose) and all(row.shape in NO_SHAPES for row in rows):
+        return deny(question, "no_events", catalogue=catalogue, basis=purpose.basis)
     if purpose.balancing is None or purpose.balancing.review_due_ms <= now_ms:
         return deny(question, "balancing_record_stale", catalogue=catalogue, basis=purpose.basis)
     if purpose.existing_customer_required:

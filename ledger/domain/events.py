@@ -29,6 +29,9 @@ class Lane(str, Enum):
 
     @classmethod
     def of_number(cls, number: int) -> "Lane":
+        """The lane of a stored number; raises ``ValueError`` for any other."""
+        if not 0 <= number < len(_LANES):
+            raise ValueError(f"{number} is no lane")
         return _LANES[number]
 
 

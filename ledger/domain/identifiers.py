@@ -96,13 +96,18 @@ def phone(text: str, region: str | None = None) -> Identifier:
         raise _invalid(IdentifierKind.PHONE, "only digits, +, spaces and punctuation are allowed")
     if region is None and not trimmed.startswith("+"):
         raise _invalid(IdentifierKind.PHONE, "it needs a + and a country code, or a region to read it in")
+    possible = phonenumbers.ValidationResult.IS_POSSIBLE
     try:
         parsed = phonenumbers.parse(trimmed, region.upper() if region else None)
+        value = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        again = phonenumbers.parse(value, None)
     except phonenumbers.NumberParseException as error:
         raise _invalid(IdentifierKind.PHONE, "it cannot be read as a phone number") from error
-    if parsed.extension or not phonenumbers.is_possible_number(parsed):
+    if parsed.extension or phonenumbers.is_possible_number_with_reason(parsed) != possible:
         raise _invalid(IdentifierKind.PHONE, "its length is not possible in its country")
-    value = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    # Some impossible numbers lose a zero at each reading ("+31 0000000"): one person would have two indexes.
+    if phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != value:
+        raise _invalid(IdentifierKind.PHONE, "it reads as more than one number")
     return Identifier(kind=IdentifierKind.PHONE, value=value)
 
 

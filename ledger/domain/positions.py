@@ -4,7 +4,7 @@ import binascii
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -13,6 +13,7 @@ from ledger.errors import Rejected
 
 TOKEN_PREFIX: Final = "p1."
 MAX_TOKEN_CHARACTERS: Final = 8192
+LOG_ID_BYTES: Final = 16
 
 PartitionKey = tuple[bytes, int, int, int]
 
@@ -101,7 +102,7 @@ class Position(msgspec.Struct, frozen=True):
             entries = _decoder.decode(packed)
             return cls._joined(
                 PositionEntry(
-                    log_id=log_id,
+                    log_id=_log_id(log_id),
                     generation=generation,
                     lane=Lane.of_number(lane),
                     partition=partition,
@@ -114,5 +115,16 @@ class Position(msgspec.Struct, frozen=True):
             raise Rejected("position_malformed") from error
 
 
+def _log_id(value: bytes) -> bytes:
+    if len(value) != LOG_ID_BYTES:
+        raise ValueError("a log id has 16 bytes")
+    return value
+
+
+# What tables and schemas hold: a token that anybody can forge must not overflow a column further in.
+_Int32 = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+_Offset = Annotated[int, msgspec.Meta(ge=0, le=2**62 - 1)]
+_Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
 _encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(list[tuple[bytes, int, int, int, int, int]])
+_decoder: Final = msgspec.msgpack.Decoder(list[tuple[bytes, _Int32, _Int32, _Int32, _Offset, _Milliseconds]])

@@ -73,7 +73,8 @@ def no_rank(envelope: Envelope, record: Record) -> Rank:
 
 def yes_rank(envelope: Envelope, record: Record) -> Rank:
     """The earliest moment at which this yes may have been made, or what the person had seen, if that is later."""
-    if envelope.origin in (Origin.IMPORTED, Origin.INFERRED):
+    if envelope.origin not in (Origin.DIRECT, Origin.OUTBOX):
+        # Imported, inferred, or carried without a stamp of its origin that anybody has checked.
         return LOWEST_RANK
     rank = LOWEST_RANK
     waited_ms = envelope.waited_ms

@@ -86,7 +86,7 @@ REASONS: Final = _list(
         False,
         "Nothing is known about the person.",
         "Inget är känt om personen.",
-        "A subject without events is denied on every basis.",
+        "A subject without events is denied on every basis; one known by noes alone, what can be declined.",
     ),
     Reason(
         "subject_unknown",

@@ -21,8 +21,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def names(catalogue: Catalogue, purpose: Purpose, row: Row, question: Question) -> bool:
-    """Whether a yes names what is asked. An opt-in may name a message class or group in place of the purpose."""
-    if row.purpose:
+    """Whether a yes names what is asked. An opt-in may name a message class or group in place of the purpose.
+
+    A consent may not: what a group holds is the catalogue's to change, and consent is specific (GDPR art. 4(11)).
+    """
+    if row.purpose or row.kind != "preference":
         named = row.purpose == question.purpose and not row.purpose_group
     else:
         group = row.purpose_group

@@ -9,6 +9,7 @@ from ledger.domain.events import (
     ConsentRefused,
     ConsentWithdrawn,
     Envelope,
+    Lane,
     NoticeServed,
     ObjectionRaised,
     PreferenceSet,
@@ -41,14 +42,15 @@ def rows_of(event: SubjectEvent, record: Record) -> tuple[Row, ...]:
 def _consent_given(event: ConsentGiven, record: Record) -> Row:
     envelope = event.envelope
     half = _half("given", yes_rank(envelope, record), envelope, record)
-    detail = _detail(
-        envelope, record, until_ms=event.expires_at, notice=event.notice, verified=event.verified
-    )
     if event.confirms is not None:
         return _row(
             "pair", "double_opt_in", envelope, event.scope, instance=event.confirms.hex(), second=half
         )
-    instance = f"{event.notice}|{'' if event.expires_at is None else event.expires_at}"
+    detail = _detail(
+        envelope, record, until_ms=event.expires_at, notice=event.notice, verified=event.verified
+    )
+    end = "" if event.expires_at is None else event.expires_at
+    instance = _instance(f"{event.notice}|{end}", "verified" if event.verified else "", envelope, record)
     return _row("yes", "consent", envelope, event.scope, instance=instance, first=half, detail=detail)
 
 
@@ -66,7 +68,15 @@ def _no(
     half = _half(value, no_rank(envelope, record), envelope, record)
     detail = _detail(envelope, record, notice=notice)
     return _row(
-        "no", kind, envelope, scope, item=item, purpose_group=purpose_group, first=half, detail=detail
+        "no",
+        kind,
+        envelope,
+        scope,
+        item=item,
+        purpose_group=purpose_group,
+        instance=_lane_mark(record),
+        first=half,
+        detail=detail,
     )
 
 
@@ -76,10 +86,22 @@ def _preference(event: PreferenceSet, record: Record) -> Row:
     group = scope.purpose_group if event.message_class is None else CLASS_MARK + event.message_class
     if event.direction != "in":
         return _no("preference", "opted_out", envelope, scope, record, item=item, purpose_group=group)
+    if event.topic is not None and scope.item is not None:
+        # Said of a topic within an item: wider than that a no may be, a yes may not, so it names neither alone.
+        item = scope.item + TOPIC_MARK + event.topic
+    if event.message_class is not None and scope.purpose_group is not None:
+        group = scope.purpose_group + CLASS_MARK + event.message_class
     half = _half("opted_in", yes_rank(envelope, record), envelope, record)
-    detail = _detail(envelope, record)
     return _row(
-        "yes", "preference", envelope, scope, item=item, purpose_group=group, first=half, detail=detail
+        "yes",
+        "preference",
+        envelope,
+        scope,
+        item=item,
+        purpose_group=group,
+        instance=_instance("", "", envelope, record),
+        first=half,
+        detail=_detail(envelope, record),
     )
 
 
@@ -109,6 +131,29 @@ def _notice_served(event: NoticeServed, record: Record) -> Row:
         first=half,
         detail=_detail(envelope, record, notice=event.notice),
     )
+
+
+def _instance(text: str, verified: str, envelope: Envelope, record: Record) -> str:
+    """What keeps two yeses of one scope apart: whatever a decision weighs besides the rank.
+
+    Were a grant that begins next month, or one that nobody verified, to take the place of another, then removing
+    it would turn deny into allow.
+    """
+    begins = envelope.effective_from
+    ahead = f"from {begins}" if begins is not None and begins > record.stamp_ms else ""
+    return "|".join(part for part in (text, ahead, verified, _lane_mark(record)) if part)
+
+
+def _lane_mark(record: Record) -> str:
+    """Empty for the live lane of the first generation.
+
+    Ranks of two partitions compare only within the skew of their clocks, so there the greater must not take the
+    place of the lower: a yes that outranks the one may well not outrank the other.
+    """
+    coordinates = record.coordinates
+    lane = "" if coordinates.lane is Lane.LIVE else coordinates.lane.value
+    generation = "" if coordinates.generation == 1 else f"generation {coordinates.generation}"
+    return "|".join(part for part in (lane, generation) if part)
 
 
 def _half(value: str, rank: Rank, envelope: Envelope, record: Record) -> Half:

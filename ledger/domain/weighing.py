@@ -17,6 +17,9 @@ from ledger.domain.scopes import Question, covers, names
 PERSONAL_KINDS: Final = frozenset({("no", "consent"), ("no", "preference"), ("episode", "objection")})
 """Noes and episodes that a person's yes can outrank. Any other denies, since this version cannot weigh it."""
 
+NO_SHAPES: Final = frozenset({"no", "episode"})
+"""Shapes that only tighten what is asked about them."""
+
 YES_KINDS: Final = frozenset({("yes", "consent"), ("yes", "preference"), ("pair", "double_opt_in")})
 """What a person's yes can be. A preference lifts a no, but is no consent."""
 
@@ -30,7 +33,8 @@ class No(msgspec.Struct, frozen=True):
 
 def outranks(yes: Row, no: No) -> bool:
     """Whether a yes is strictly later than a no. Clocks of two partitions may differ, so there the no gains a minute."""
-    for half in halves([yes]):
+    found = halves([yes])
+    for half in found:
         same_partition = (half.generation, half.lane, half.partition) == (
             no.half.generation,
             no.half.lane,
@@ -40,7 +44,7 @@ def outranks(yes: Row, no: No) -> bool:
             return False
         if not same_partition and half.rank_ms <= no.half.rank_ms + BROKER_SKEW_MS:
             return False
-    return True
+    return bool(found)
 
 
 def halves(rows: Iterable[Row]) -> tuple[Half, ...]:

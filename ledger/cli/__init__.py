@@ -1,0 +1,1 @@
+"""The command line: ``ledger <noun> <verb>``. Data on standard output, progress on standard error."""

@@ -1,0 +1,1 @@
+"""``ledger dev``: a whole local stack without Docker, all of its state in one folder."""

@@ -1,0 +1,1 @@
+"""Kafka and Avro: what stands on the log, how it gets there and how it is read back."""

@@ -1,0 +1,2 @@
+-- A scratch schema; fails if there is one of that name. The name cannot be a parameter: {schema} is quoted.
+create schema {schema};
