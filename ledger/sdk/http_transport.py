@@ -1,0 +1,232 @@
+"""The life of an act over HTTP: one ``POST /v1/acts`` under one idempotency key until somebody answers.
+
+The intake resolves the person, judges the act by the catalogue, appends it, and answers when all in-sync replicas
+have it. A lost answer is asked for again under the same key, so that it is found and not recorded twice. A check
+that gets no answer denies.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from ledger.domain.decision import Decision, deny
+from ledger.domain.scopes import Question
+from ledger.errors import FieldReport, Unavailable
+from ledger.sdk.answers import Ask, HistoryPage, Outranking, RecordedEvent, RefusedChoice, Saved, Standing
+from ledger.sdk.http_requests import Requests, answer_unreadable
+from ledger.sdk.people import Person, SubjectId, subject_form
+from ledger.sdk.statements import Statement, body_of, reports_of
+
+__all__ = ["HttpTransport"]
+
+RECORD_SECONDS: Final = 30.0
+"""How long an act is tried before the caller hears that nobody acknowledged it."""
+ASK_SECONDS: Final = 3.0
+"""How long a check is tried before it denies, beside the wait for a position."""
+CATALOGUE_SECONDS: Final = 1.0
+READ_SECONDS: Final = 15.0
+DEFAULT_WAIT_MS: Final = 2_000
+"""What the API waits for ``at_least`` where the caller says nothing."""
+QUESTIONS_PER_REQUEST: Final = 500
+
+AnswerT = TypeVar("AnswerT")
+
+
+class _Report(msgspec.Struct, frozen=True):
+    field: str
+    code: str
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    act: str
+    event_id: str
+    purpose: str | None = None
+    channel: str | None = None
+    effective: bool | None = None
+    outranked_by: Outranking | None = None
+    partition: int | None = None
+    offset: int | None = None
+    recorded_at: int | None = None
+    dropped_fields: tuple[str, ...] = ()
+    reports: tuple[_Report, ...] = ()
+
+
+class _SavedAnswer(msgspec.Struct, frozen=True):
+    act_id: str
+    position: str
+    recorded: tuple[_Recorded, ...]
+    repeat: bool = False
+    refused: tuple[RefusedChoice, ...] = ()
+
+
+class _Decisions(msgspec.Struct, frozen=True):
+    answers: list[Decision]
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    subject_id: str | None
+
+
+class LogAnswer(msgspec.Struct, frozen=True):
+    """The log that this key's controller writes, and as whom the key speaks."""
+
+    controller: str
+    source: str
+    log_id: str
+    generation: int
+    partitions: int
+
+
+class CatalogueAnswer(msgspec.Struct, frozen=True):
+    """The catalogue in force: ``document`` is its canonical JSON."""
+
+    version: int
+    document: str
+
+
+class HttpTransport:
+    """Everything over the API: for callers that know people by address, number or account."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._requests = Requests(url, api_key)
+
+    async def record(self, statement: Statement) -> Saved:
+        content = await self._requests.send(
+            "POST",
+            "/v1/acts",
+            lambda: body_of(statement),
+            deadline_seconds=RECORD_SECONDS,
+            headers={"Idempotency-Key": statement.key},
+        )
+        return _saved(_read(content, _SavedAnswer), statement)
+
+    async def decide(self, asks: Sequence[Ask], at_least: str | None, wait_ms: int | None) -> list[Decision]:
+        decisions: list[Decision] = []
+        for start in range(0, len(asks), QUESTIONS_PER_REQUEST):
+            part = asks[start : start + QUESTIONS_PER_REQUEST]
+            try:
+                decisions += await self._decide_part(part, at_least, wait_ms)
+            except Unavailable:
+                decisions += [deny(_question(ask), "unavailable") for ask in part]
+        return decisions
+
+    async def standing(self, person: Person) -> Standing:
+        found = await self.lookup(person)
+        if found is None:
+            return Standing()
+        return await self._get(f"/v1/subjects/{found}/standing", Standing)
+
+    async def history(self, person: Person, cursor: str | None) -> HistoryPage:
+        found = await self.lookup(person)
+        if found is None:
+            return HistoryPage()
+        query = "?" + urlencode({"cursor": cursor}, quote_via=quote) if cursor is not None else ""
+        return await self._get(f"/v1/subjects/{found}/history{query}", HistoryPage)
+
+    async def lookup(self, person: Person) -> str | None:
+        """The person's subject id in hex, or None; never makes one."""
+        return await self._subject("lookup", person)
+
+    async def resolve(self, person: Person) -> str | None:
+        """The person's subject id in hex, made now if there was none."""
+        return await self._subject("resolve", person)
+
+    async def catalogue(self) -> CatalogueAnswer:
+        """The catalogue in force. Asked for on the way to recording, which goes on without, so not for long."""
+        return await self._get("/v1/catalogue", CatalogueAnswer, CATALOGUE_SECONDS)
+
+    async def log(self) -> LogAnswer:
+        return await self._get("/v1/log", LogAnswer)
+
+    async def aclose(self) -> None:
+        await self._requests.aclose()
+
+    async def _decide_part(
+        self, asks: Sequence[Ask], at_least: str | None, wait_ms: int | None
+    ) -> list[Decision]:
+        body: dict[str, Any] = {"questions": [_asked(ask) for ask in asks]}
+        waits = DEFAULT_WAIT_MS if wait_ms is None else wait_ms
+        if at_least is not None:
+            body |= {"at_least": at_least, "wait_ms": waits}
+        seconds = ASK_SECONDS + (waits / 1000 if at_least is not None else 0)
+        content = await self._requests.send("POST", "/v1/decisions", lambda: body, deadline_seconds=seconds)
+        answers = _read(content, _Decisions).answers
+        if len(answers) != len(asks):
+            raise answer_unreadable(ValueError(f"{len(answers)} answers to {len(asks)} questions"))
+        return answers
+
+    async def _subject(self, verb: str, person: Person) -> str | None:
+        if isinstance(person, SubjectId):
+            return person.hex
+        body = {"subject": subject_form(person)}
+        content = await self._requests.send(
+            "POST", f"/v1/subjects/{verb}", lambda: body, deadline_seconds=READ_SECONDS
+        )
+        return _read(content, _Subject).subject_id
+
+    async def _get(self, path: str, kind: type[AnswerT], seconds: float = READ_SECONDS) -> AnswerT:
+        return _read(await self._requests.send("GET", path, deadline_seconds=seconds), kind)
+
+
+def _read(content: bytes, kind: type[AnswerT]) -> AnswerT:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise answer_unreadable(error) from error
+
+
+def _asked(ask: Ask) -> dict[str, Any]:
+    question = {
+        "purpose": ask.purpose,
+        "channel": ask.channel,
+        "recipient": ask.recipient,
+        "category": ask.category,
+        "item": ask.item,
+    }
+    return {"subject": subject_form(ask.person)} | {k: v for k, v in question.items() if v is not None}
+
+
+def _question(ask: Ask) -> Question:
+    return Question(
+        purpose=ask.purpose,
+        channel=ask.channel,
+        recipient=ask.recipient,
+        item=ask.item,
+        category=ask.category,
+    )
+
+
+def _saved(answer: _SavedAnswer, statement: Statement) -> Saved:
+    """The answer, with what never left this process since it could not be written as JSON: told with the first."""
+    told = {report.field for recorded in answer.recorded for report in recorded.reports}
+    own = [report for report in statement.ignored + reports_of(statement.choices) if report.field not in told]
+    events = []
+    for recorded in answer.recorded:
+        reports = [FieldReport(report.field, report.code) for report in recorded.reports]
+        events.append(_recorded_event(recorded, (*reports, *own)))
+        own = []
+    return Saved(
+        act_id=answer.act_id,
+        position=answer.position,
+        events=tuple(events),
+        repeat=answer.repeat,
+        refused=statement.refused + answer.refused,
+    )
+
+
+def _recorded_event(recorded: _Recorded, reports: tuple[FieldReport, ...]) -> RecordedEvent:
+    return RecordedEvent(
+        act=recorded.act,
+        event_id=recorded.event_id,
+        purpose=recorded.purpose,
+        channel=recorded.channel,
+        effective=recorded.effective,
+        outranked_by=recorded.outranked_by,
+        partition=recorded.partition,
+        offset=recorded.offset,
+        recorded_at=recorded.recorded_at,
+        dropped_fields=recorded.dropped_fields,
+        reports=reports,
+    )
