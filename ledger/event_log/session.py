@@ -1,9 +1,10 @@
 """One idempotent producer with what it has in flight, which can be given up in one step.
 
 aiokafka's idempotent producer (0.14.0, pinned) retries a batch for ever and offers no way to give it up: ``stop``
-flushes, a cancelled future stays in its batch, and a closed socket first sends what is buffered. A record that
-arrives ten minutes late would be ranked as if it had been made then. :meth:`Session.abort` therefore cancels the
-sending tasks and resets the sockets before anything else can run.
+flushes, a cancelled future stays in its batch, and a socket that is closed in order goes on delivering what was
+written: Linux repeats it for minutes after the process has let go of it. A record that arrives so late would be ranked
+as if it had been made then. Therefore every connection of a session ends with a reset, also when aiokafka itself
+closes one after a request's timeout, and :meth:`Session.abort` leaves no task a turn in which it could send.
 """
 
 import asyncio
@@ -56,6 +57,7 @@ class Session:
         self._watch: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[Any]] = set()
         self._ending: asyncio.Future[None] | None = None
+        producer.client._conns = _Connections()
         _track_tasks(producer, self._sending)
 
     @classmethod
@@ -187,14 +189,7 @@ class Session:
 
     def _reset_connections(self) -> None:
         for connection in self._producer.client._conns.values():
-            writer = connection._writer
-            if writer is None:
-                continue
-            # A plain close would first deliver what the socket's buffer holds, minutes later if the path is cut.
-            connected = writer.get_extra_info("socket")
-            if connected is not None:
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            writer.transport.abort()
+            connection.close()
 
     def _refuse_senders(self) -> None:
         """Wake who waits for room in a full batch of the producer: there will be none."""
@@ -224,3 +219,22 @@ def _track_tasks(producer: AIOKafkaProducer, tasks: set[asyncio.Task[Any]]) -> N
         await send(node_id, batches)
 
     sender._send_produce_req = tracked
+
+
+class _Connections(dict[Any, Any]):
+    """aiokafka's table of connections, each of which ends with a reset, whoever closes it."""
+
+    def __setitem__(self, key: Any, connection: Any) -> None:
+        _reset_on_close(connection)
+        super().__setitem__(key, connection)
+
+
+def _reset_on_close(connection: Any) -> None:
+    """Neither the transport's buffer nor the kernel's may outlive the connection."""
+    writer = connection._writer
+    if writer is None:
+        return
+    connected = writer.get_extra_info("socket")
+    if connected is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    writer.close = writer.transport.abort

@@ -84,10 +84,17 @@ async def verdict(connection: Any, taken: Taken, refused: str | None) -> None:
         await connection.execute(sql.load("position_verdict"), *taken.key, taken.owner, refused)
 
 
-async def refuse_topic(connection: Any, topic: str, partition: int, code: str) -> int:
-    """Refuses every position that stood for this partition of a topic; how many there were."""
+async def refuse_topic(connection: Any, topic: str, partition: int, code: str, owner_name: str) -> int:
+    """Refuses every position that stood for this partition of a topic; how many there were.
+
+    They are taken first, as in a claim: the owner may be frozen inside a transaction.
+    """
     with pool.translated():
-        return int(await connection.fetchval(sql.load("position_refuse_topic"), topic, partition, code))
+        rows = await connection.fetch(sql.load("position_of_topic"), topic, partition)
+    if rows:
+        for taken in await take(connection, [PartitionKey(*row) for row in rows], owner_name):
+            await verdict(connection, taken, code)
+    return len(rows)
 
 
 async def note_attempt(connection: Any, taken: Taken, crash_offset: int, crash_count: int) -> None:
