@@ -41,6 +41,13 @@ def test_a_grant_allows_and_says_why() -> None:
     assert answer.require() is answer
 
 
+def test_of_two_grants_that_allow_the_latest_is_named() -> None:
+    history = History()
+    for at, notice in ((0, "signup@3"), (HOUR, "signup@1")):
+        history.grant(at, notice=notice)
+        assert history.ask().notice == notice
+
+
 def test_a_deny_is_false_and_require_raises_it() -> None:
     answer = History().ask()
     assert not answer
@@ -103,6 +110,15 @@ def test_an_administrators_on_ends_the_off_that_it_outranks() -> None:
     history.prefer(2 * HOUR, "in", EMAIL, voice=Voice.ADMINISTRATOR)
     assert history.ask().reason == "consent_given"
     history.prefer(3 * HOUR, "out", EMAIL, voice=Voice.ADMINISTRATOR)
+    assert history.ask().reason == "switched_off"
+
+
+def test_neither_the_persons_yes_nor_an_on_elsewhere_ends_an_administrators_off() -> None:
+    history = History()
+    history.prefer(0, "out", EMAIL, voice=Voice.ADMINISTRATOR)
+    history.grant(HOUR)
+    history.prefer(HOUR, "in", EMAIL)
+    history.prefer(HOUR, "in", Scope(purpose="newsletter", channel="sms"), voice=Voice.ADMINISTRATOR)
     assert history.ask().reason == "switched_off"
 
 
@@ -254,6 +270,22 @@ def test_without_a_grant_there_is_no_consent() -> None:
     history = History()
     history.serve_notice(0)
     assert history.ask().reason == "no_consent"
+
+
+def test_of_the_noes_that_an_opt_in_lifted_and_no_grant_did_the_latest_is_the_reason() -> None:
+    history = History()
+    history.grant(-HOUR)
+    history.prefer(0, "out", EMAIL)
+    history.refuse(MINUTE)
+    history.prefer(HOUR, "in", EMAIL)
+    assert history.ask().reason == "refused"
+
+
+def test_direct_marketing_without_a_channel_has_no_message_to_put_an_opt_out_in() -> None:
+    history = History(changed("profiling", direct_marketing=True))
+    history.grant(0, "profiling", None)
+    answer = history.ask("profiling", None)
+    assert (answer.reason, answer.obligations) == ("consent_given", ())
 
 
 def test_an_opt_in_is_no_consent_though_it_lifts_a_no() -> None:
@@ -463,6 +495,23 @@ def test_an_opt_out_of_a_class_covers_its_purposes(message_class: str, covered: 
     assert history.ask().reason == ("opted_out" if covered else "consent_given")
 
 
+def test_a_no_that_names_no_item_covers_every_item() -> None:
+    history = History()
+    history.grant(-HOUR, "profiling", None, item="chess")
+    assert history.ask("profiling", None, item="chess").allowed
+    history.withdraw(0, Scope(purpose="profiling"))
+    assert history.ask("profiling", None, item="chess").reason == "withdrawn"
+
+
+def test_an_opt_in_to_a_purpose_within_a_class_names_neither() -> None:
+    history = History()
+    history.prefer(0, "out", Scope(purpose="survey", channel="email"))
+    history.prefer(HOUR, "in", Scope(purpose="survey", channel="email"), message_class="marketing")
+    assert history.ask("survey").reason == "opted_out"
+    history.prefer(2 * HOUR, "in", Scope(purpose="survey", channel="email"))
+    assert history.ask("survey").reason == "legitimate_interests"
+
+
 def test_a_topic_is_an_item_too() -> None:
     history = History()
     history.grant(-HOUR, "profiling", None, item="chess")
@@ -494,6 +543,20 @@ def test_in_one_partition_only_a_greater_rank_outranks() -> None:
         assert outranks(yes, No(no, no.first)) is stands
     nothing = msgspec.structs.replace(yes, first=None)
     assert not outranks(nothing, No(no, no.first))
+
+
+def test_of_equal_ranks_the_no_wins() -> None:
+    history = History()
+    no = history.withdraw(0)
+    assert no.first is not None
+    for lane in (Lane.LIVE, Lane.BACKFILL):
+        yes = history.grant(0, lane=lane)
+        assert yes.first is not None
+        ahead_ms = 0 if lane is Lane.LIVE else MINUTE
+        half = msgspec.structs.replace(
+            yes.first, rank_ms=no.first.rank_ms + ahead_ms, rank_seq=no.first.rank_seq
+        )
+        assert not outranks(msgspec.structs.replace(yes, first=half), No(no, no.first))
 
 
 def test_what_outranks_a_yes_is_told_greatest_first() -> None:
