@@ -53,9 +53,11 @@ class Catalogues:
         if key not in self._parsed:
             async with pool.borrowed(self._connections) as connection:
                 document = await records.catalogue_document(connection, controller_id, version)
+            if document is None:
+                return None
             if len(self._parsed) >= MAX_KEPT:
                 self._parsed.pop(next(iter(self._parsed)))
-            self._parsed[key] = _parsed(document, controller_id, version)
+            self._parsed[key] = _parsed(document, version)
         return self._parsed[key]
 
     async def in_force(self, controller_id: int) -> Catalogue | None:
@@ -84,9 +86,7 @@ async def get_catalogue(call: Call) -> CatalogueAnswer:
     return await call.services.catalogues.document(call.caller.controller_id)
 
 
-def _parsed(document: str | None, controller_id: int, version: CatalogueVersion) -> Catalogue | None:
-    if document is None:
-        return None
+def _parsed(document: str, version: CatalogueVersion) -> Catalogue | None:
     try:
         return parse_document(document)
     except Rejected as rejection:

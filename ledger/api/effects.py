@@ -13,7 +13,7 @@ from ledger.api.catalogues import Catalogues
 from ledger.domain.acts import Act
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.decision import Question, outranking
-from ledger.domain.events import Coordinates, Lane, SubjectEvent
+from ledger.domain.events import Coordinates, Lane, SubjectEvent, Voice
 from ledger.domain.positions import PartitionKey
 from ledger.domain.ranks import Record, advance_stamp
 from ledger.domain.reasons import NO_REASONS
@@ -90,6 +90,9 @@ def _effect(given: Given, view: SubjectView | None, catalogue: Catalogue | None,
     if not act.is_yes:
         return Effect(True)
     if view is None or view.refused or catalogue is None or act.purpose is None:
+        return Effect(None)
+    if given.event.envelope.voice is not Voice.PERSON:
+        # Voices never outrank each other, and what an administrator's yes lifts is no no of the person's.
         return Effect(None)
     yes = _standing_yes(given, view)
     if yes is None:

@@ -8,6 +8,7 @@ from ledger.api.appending import LogWriter
 from ledger.api.authentication import Authentication
 from ledger.api.catalogues import Catalogues
 from ledger.api.effects import Effects
+from ledger.api.housekeeping import Housekeeping
 from ledger.api.logs import LogEnds, Logs
 from ledger.api.people import People
 from ledger.event_log.producer import Appender
@@ -48,6 +49,7 @@ class Services:
             Appender(settings.kafka_bootstrap, client_id="ledger-api"), settings.kafka_bootstrap, self.ends
         )
         self.effects = Effects(self.reader, self.watch, self.catalogues)
+        self._housekeeping = Housekeeping(self.intake_keys)
 
     @classmethod
     async def open(cls, settings: ApiSettings) -> Self:
@@ -61,7 +63,10 @@ class Services:
         )
         async with contextlib.AsyncExitStack() as opened:
             vault = await pool.create_pool(
-                settings.vault_dsn, application_name="ledger-api-vault", size=VAULT_CONNECTIONS
+                settings.vault_dsn,
+                application_name="ledger-api-vault",
+                size=VAULT_CONNECTIONS,
+                stateless=True,
             )
             opened.callback(vault.terminate)
             connections = await pool.create_read_pool(
@@ -73,12 +78,14 @@ class Services:
             opened.callback(connections.terminate)
             await _verify(settings, vault_secrets)
             opened.pop_all()
-            return cls(settings, vault_secrets, connections, vault)
+            services = cls(settings, vault_secrets, connections, vault)
+            services._housekeeping.start()
+            return services
 
     async def aclose(self) -> None:
         """Waits a few seconds for acknowledgements that are under way, then lets everything go."""
         await self.writer.aclose()
-        for part in (self.watch, self.reader, self.people):
+        for part in (self._housekeeping, self.watch, self.reader, self.people):
             await part.aclose()
         for connections in (self.connections, self._vault):
             try:

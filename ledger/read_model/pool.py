@@ -13,7 +13,7 @@ import asyncpg
 
 from ledger.errors import ConfigurationError, Unavailable
 
-__all__ = ["ReadConnection", "borrowed", "connect", "create_pool", "create_read_pool", "translated"]
+__all__ = ["StatelessConnection", "borrowed", "connect", "create_pool", "create_read_pool", "translated"]
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 # Short statements only: a batch of the fold takes about 100 ms, a lookup 1 ms.
@@ -68,8 +68,8 @@ _NOT_MIGRATED: Final = (
 )
 
 
-class ReadConnection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection whose return to the pool costs no round trip: for readers that leave no session state behind."""
+class StatelessConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection whose return to the pool costs no round trip: for users that leave no session state behind."""
 
     def get_reset_query(self) -> str:
         return ""
@@ -99,17 +99,21 @@ async def connect(
 
 
 async def create_pool(
-    dsn: str, *, application_name: str, schema: str | None = None, size: int = 4
+    dsn: str, *, application_name: str, schema: str | None = None, size: int = 4, stateless: bool = False
 ) -> "asyncpg.Pool[asyncpg.Record]":
-    """A pool of at most ``size`` connections for readers and writers; the caller closes it."""
-    return await _pool(dsn, application_name, schema, size, asyncpg.Connection, {})
+    """A pool of at most ``size`` connections for readers and writers; the caller closes it.
+
+    ``stateless``: nobody leaves settings, locks or cursors behind, so connections are returned without a round trip.
+    """
+    kind = StatelessConnection if stateless else asyncpg.Connection
+    return await _pool(dsn, application_name, schema, size, kind, {})
 
 
 async def create_read_pool(
     dsn: str, *, application_name: str, schema: str | None = None, size: int = 4
 ) -> "asyncpg.Pool[asyncpg.Record]":
     """A pool whose connections cannot write and are returned without the reset round trip."""
-    return await _pool(dsn, application_name, schema, size, ReadConnection, READ_SETTINGS)
+    return await _pool(dsn, application_name, schema, size, StatelessConnection, READ_SETTINGS)
 
 
 @asynccontextmanager

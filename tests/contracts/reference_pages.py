@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ledger.domain.reasons import OBLIGATIONS, REASONS
 from ledger.error_codes import ERROR_CODES
+from tests.contracts.api_page import api_page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -57,7 +58,11 @@ def decisions_page() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {"errors.md": errors_page, "decisions.md": decisions_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "api.md": api_page,
+    "errors.md": errors_page,
+    "decisions.md": decisions_page,
+}
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -4,11 +4,12 @@ import argparse
 import asyncio
 import sys
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.demo.bad_input import Attempt, attempt_all
 from tests.demo.crowd import Crowd
 from tests.demo.expected import declared_purposes, expected_answers
 from tests.demo.morning import COMPANIES, Person, plan_crowd, questions_about
@@ -46,6 +47,20 @@ def main() -> int:
             stage.strike()
 
 
+class Morning(NamedTuple):
+    """What happened, as told by those who did it."""
+
+    stories: list[Story]
+    attempts: list[Attempt]
+    crowd: Crowd
+    answers: dict[tuple, bool]
+
+    def recorded(self) -> int:
+        """How many events must count on the log: each act once, however often it was sent, and each catalogue."""
+        told = sum(story.recorded for story in self.stories) + len(COMPANIES)
+        return told + self.crowd.counts["acts"] + sum(attempt.recorded for attempt in self.attempts)
+
+
 async def _play(stage: Stage, people_per_company: int) -> int:
     page, watch = Page(), Stopwatch()
     page.introduce()
@@ -54,49 +69,66 @@ async def _play(stage: Stage, people_per_company: int) -> int:
     watch.note("start broker, database, workers and API; publish two catalogues", started)
     plan = plan_crowd(people_per_company)
     try:
-        stories, crowd, answers = await _morning(stage, plan, watch)
+        morning = await _morning(stage, plan, watch)
     finally:
         await stage.close()
-    wrong = _compared(plan, answers)
-    replay, replay_is_clean = await asyncio.to_thread(_replayed, stage, watch)
-    page.stories(stories)
-    page.counts("In", [(what, f"{count:,}") for what, count in crowd.counts.items()])
-    page.counts(
-        "On the log and in Postgres",
-        [(what, f"{count:,}") for what, count in sorted(replay["outcomes"].items())],
-    )
-    page.counts("Answers", [
-        ("questions asked when the morning was over", f"{len(answers):,}"),
-        ("answered allow", f"{sum(answers.values()):,}"),
-        ("different from the independent fold", f"{len(wrong):,}"),
-        ("replay of the whole log: rows that differ", f"{sum(replay['difference_count'].values()):,}"),
-    ])  # fmt: skip
+    replay = await asyncio.to_thread(_replayed, stage, watch)
+    page.stories(morning.stories)
+    page.attempts(morning.attempts)
+    good = _account(page, plan, morning, replay)
     page.counts("Time", watch.rows)
-    page.wrong_answers(wrong)
-    good = not wrong and replay_is_clean and all(story.as_expected for story in stories)
     page.close(good)
     return 0 if good else 1
 
 
-async def _morning(
-    stage: Stage, plan: list[Person], watch: Stopwatch
-) -> tuple[list[Story], Crowd, dict[tuple, bool]]:
+def _account(page: Page, plan: list[Person], morning: Morning, replay: dict[str, Any]) -> bool:
+    """Writes what went in and what came out, and says whether the two agree."""
+    wrong = _compared(plan, morning.answers)
+    differing = sum(replay["difference_count"].values())
+    outcomes = replay["outcomes"]
+    turned_away = [attempt for attempt in morning.attempts if not attempt.recorded]
+    expected = {"counted": morning.recorded(), "quarantined": 1}
+    page.counts("In", [(what, f"{count:,}") for what, count in morning.crowd.counts.items()])
+    page.counts("On the log and in Postgres", [
+        ("counted", f"{outcomes.get('counted', 0):,} of {expected['counted']:,} expected"),
+        ("repeats that wrote nothing (over HTTP they do not reach the log)", f"{outcomes.get('repeat', 0):,}"),
+        ("quarantined", f"{outcomes.get('quarantined', 0):,} of {expected['quarantined']:,} expected"),
+        ("turned away at the door", f"{len(turned_away):,}"),
+    ])  # fmt: skip
+    page.counts("Answers", [
+        ("questions asked when the morning was over", f"{len(morning.answers):,}"),
+        ("answered allow", f"{sum(morning.answers.values()):,}"),
+        ("different from the independent fold", f"{len(wrong):,}"),
+        ("replay of the whole log: rows that differ", f"{differing:,}"),
+    ])  # fmt: skip
+    page.wrong_answers(wrong)
+    return (
+        not wrong
+        and differing == 0
+        and all(outcomes.get(what, 0) == count for what, count in expected.items())
+        and all(story.as_expected for story in morning.stories)
+        and all(attempt.outcome == attempt.expected for attempt in morning.attempts)
+    )
+
+
+async def _morning(stage: Stage, plan: list[Person], watch: Stopwatch) -> Morning:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         started = time.monotonic()
         stories = await tell_all(stage)
-        watch.note("six people's stories", started)
+        attempts = await attempt_all(stage)
+        watch.note("six people's stories, and bad input", started)
         crowd = Crowd(stage, plan)
         bar = progress.add_task("the crowd's acts", total=sum(len(person.acts) for person in plan))
         started = time.monotonic()
         await crowd.play(lambda count: progress.advance(bar, count))
-        watch.note("the crowd's acts, acknowledged", started, crowd.counts["acts sent"])
+        watch.note("the crowd's acts, acknowledged", started, crowd.counts["acts"])
         total = sum(len(questions_about(person)) for person in plan)
         bar = progress.add_task("questions about everyone", total=total)
         started = time.monotonic()
         answers = await crowd.ask_everything(lambda count: progress.advance(bar, count))
         watch.note("questions about everyone", started, len(answers))
-    return stories, crowd, answers
+    return Morning(stories, attempts, crowd, answers)
 
 
 def _compared(plan: list[Person], answers: dict[tuple, bool]) -> list[tuple[tuple, bool, bool]]:
@@ -113,11 +145,11 @@ def _compared(plan: list[Person], answers: dict[tuple, bool]) -> list[tuple[tupl
     ]
 
 
-def _replayed(stage: Stage, watch: Stopwatch) -> tuple[Any, bool]:
+def _replayed(stage: Stage, watch: Stopwatch) -> dict[str, Any]:
     started = time.monotonic()
-    report = stage.ledger("audit", "replay", accept=(0, 1))
+    report: dict[str, Any] = stage.ledger("audit", "replay", accept=(0, 1))
     watch.note("replay of the whole log beside the running system", started, report["records"])
-    return report, sum(report["difference_count"].values()) == 0
+    return report
 
 
 if __name__ == "__main__":

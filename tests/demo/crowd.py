@@ -49,7 +49,22 @@ class Crowd:
     async def _sign_up(
         self, ledger: Ledger, who: Person, person: morning.Person, choices: list[dict]
     ) -> Saved:
-        saved = await ledger.save_choices(
+        return self._counted(person, await self._choose(ledger, who, person, choices))
+
+    async def _say(
+        self, ledger: Ledger, who: Person, person: morning.Person, act: dict, last: Saved
+    ) -> Saved:
+        return self._counted(person, await self._perform(ledger, who, person, act, last))
+
+    def _counted(self, person: morning.Person, saved: Saved) -> Saved:
+        self.counts["acts"] += len(saved.events)
+        self.counts[f"over {person.transport}"] += len(saved.events)
+        return saved
+
+    async def _choose(
+        self, ledger: Ledger, who: Person, person: morning.Person, choices: list[dict]
+    ) -> Saved:
+        return await ledger.save_choices(
             who,
             notice=person.company.notice,
             channel=person.company.channel,
@@ -57,47 +72,39 @@ class Crowd:
             refused=[act["purpose"] for act in choices if act["act"] == "refuse"],
             idempotency_key=_key_of(person, choices[0]),
         )
-        self._count(person, saved)
-        return saved
 
-    async def _say(
+    async def _perform(
         self, ledger: Ledger, who: Person, person: morning.Person, act: dict, last: Saved | None
     ) -> Saved:
         where = {"purpose": act.get("purpose"), "channel": act.get("channel")}
         key = {"idempotency_key": _key_of(person, act)}
         match act["act"]:
             case "unsubscribe":
-                saved = await ledger.unsubscribe(who, **where, **key)
+                return await ledger.unsubscribe(who, **where, **key)
             case "withdraw":
-                saved = await ledger.withdraw(who, **where, **key)
+                return await ledger.withdraw(who, **where, **key)
             case "object":
-                saved = await ledger.object_to(who, **where, **key)
+                return await ledger.object_to(who, **where, **key)
             case "preference_out":
                 where = {"message_class": act["message_class"], "channel": act["channel"]}
-                saved = await ledger.opt_out(who, **where, **key)
+                return await ledger.opt_out(who, **where, **key)
             case "grant":
                 seen = (await ledger.check(who, **where, at_least=last)).position if act.get("seen") else None
                 waited = {"waited_ms": act["waited_ms"]} if "waited_ms" in act else {}
-                saved = await ledger.grant(who, **where, notice=act["notice"], seen=seen, **waited, **key)
+                return await ledger.grant(who, **where, notice=act["notice"], seen=seen, **waited, **key)
             case unknown:
                 raise AssertionError(f"the plan has an act that nobody can perform: {unknown}")
-        self._count(person, saved)
-        return saved
 
     async def _say_again(
         self, ledger: Ledger, who: Person, person: morning.Person, act: dict, choices: list[dict]
     ) -> None:
         """A client that never got its answer sends the same act under the same key."""
         if act.get("choice"):
-            again = await self._sign_up(ledger, who, person, choices)
+            again = await self._choose(ledger, who, person, choices)
         else:
             first = {name: value for name, value in act.items() if name not in ("again", "seen")}
-            again = await self._say(ledger, who, person, first, None)
-        self.counts["of them sent twice"] += len(again.events)
-
-    def _count(self, person: morning.Person, saved: Saved) -> None:
-        self.counts["acts sent"] += len(saved.events)
-        self.counts[f"over {person.transport}"] += len(saved.events)
+            again = await self._perform(ledger, who, person, first, None)
+        self.counts["sent once more under the same key"] += len(again.events)
 
     async def ask_everything(self, progress: Callable[[int], None]) -> dict[tuple, bool]:
         """The ledger's answer to every question about every person."""

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from tests.demo.bad_input import Attempt
 from tests.demo.stories import Story
 
 INTRODUCTION = """
@@ -33,9 +34,21 @@ class Page:
             for step in story.steps:
                 good = step.after == step.expected
                 after = step.after if good else f"[red]{step.after}[/red], expected {step.expected}"
-                delay = "" if step.delay_ms is None else f"{step.delay_ms:.0f} ms"
-                table.add_row(step.said, step.before, after, delay)
+                table.add_row(step.said, step.before, after, f"{step.delay_ms:.0f} ms")
             self._console.print(table)
+
+    def attempts(self, attempts: list[Attempt]) -> None:
+        title = "Bad input: a yes with a defect is refused, a no is never lost for a side reason"
+        table = Table(title=title, title_justify="left", title_style="bold", expand=True)
+        table.add_column("what came in", ratio=1)
+        table.add_column("what became of it", ratio=1)
+        for attempt in attempts:
+            good = attempt.outcome == attempt.expected
+            table.add_row(
+                attempt.said,
+                attempt.outcome if good else f"[red]{attempt.outcome}[/red], expected {attempt.expected}",
+            )
+        self._console.print(table)
 
     def counts(self, title: str, rows: list[tuple[str, str]]) -> None:
         table = Table(title=title, title_justify="left", title_style="bold", show_header=False)

@@ -24,7 +24,8 @@ class Step(NamedTuple):
     before: str
     after: str
     expected: str
-    delay_ms: float | None
+    delay_ms: float
+    recorded: int
 
 
 class Story(NamedTuple):
@@ -32,6 +33,11 @@ class Story(NamedTuple):
     company: Company
     about: str
     steps: list[Step]
+
+    @property
+    def recorded(self) -> int:
+        """How many events the story put on the log, repeats not counted."""
+        return sum(step.recorded for step in self.steps)
 
     @property
     def as_expected(self) -> bool:
@@ -57,7 +63,8 @@ class Teller:
         acknowledged = time.monotonic()
         after = await self.answer(saved)
         delay_ms = (time.monotonic() - acknowledged) * 1000
-        self.story.steps.append(Step(said, before, after, expected, delay_ms))
+        recorded = 0 if saved.repeat else len(saved.events)
+        self.story.steps.append(Step(said, before, after, expected, delay_ms, recorded))
         return saved
 
 
@@ -201,6 +208,7 @@ async def _erik(stage: Stage) -> Story:
             after,
             "deny (quarantined)",
             delay_ms,
+            recorded=0,
         )
     )
     return teller.story

@@ -16,7 +16,17 @@ from ledger.errors import Unavailable
 from ledger.read_model import pool, sql
 from ledger.read_model.folding.records import Partition, PartitionKey, Progress
 
-__all__ = ["Taken", "create", "known_log", "note_attempt", "refuse_topic", "release", "take", "verdict"]
+__all__ = [
+    "Taken",
+    "create",
+    "known_log",
+    "note_attempt",
+    "orphans",
+    "refuse_topic",
+    "release",
+    "take",
+    "verdict",
+]
 
 CLAIM_LOCK_TIMEOUT_MS: Final = 1_000
 # Each try waits a second for the rows and another for the old owner's backend to end.
@@ -76,6 +86,13 @@ async def take(connection: Any, keys: Iterable[PartitionKey], owner_name: str) -
         except asyncpg.LockNotAvailableError:
             await _end_owners(connection, ordered)
     raise Unavailable("position_locked", count=len(ordered))
+
+
+async def orphans(connection: Any) -> tuple[tuple[str, int], ...]:
+    """Topic and partition of every live position whose owner ended without letting go."""
+    with pool.translated():
+        rows = await connection.fetch(sql.load("position_orphans"))
+    return tuple((row["topic"], row["partition"]) for row in rows)
 
 
 async def verdict(connection: Any, taken: Taken, refused: str | None) -> None:

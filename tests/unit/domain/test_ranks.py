@@ -2,6 +2,7 @@
 
 import pytest
 
+from ledger.domain import ranks
 from ledger.domain.events import Capture, Lane, Origin, RanksBelow, Seen, Voice
 from ledger.domain.ranks import LOWEST_RANK, RANK_MAX, RANK_MIN, Rank, advance_stamp, no_rank, yes_rank
 from tests.support.histories import HOUR, LOG_ID, MINUTE, NOON, envelope, record
@@ -15,6 +16,16 @@ def seen(**changed: object) -> Seen:
         "stamp_ms": NOON - 1,
     }  # fmt: skip
     return Seen(**(fields | changed))  # type: ignore[arg-type]
+
+
+def test_the_constants_of_the_format_are_what_old_records_were_ranked_by() -> None:
+    assert (ranks.FLIGHT_MARGIN_MS, ranks.WAIT_ALLOWANCE_MS, ranks.BROKER_SKEW_MS) == (
+        120_000,
+        120_000,
+        60_000,
+    )
+    assert (RANK_MIN, RANK_MAX) == (-9_223_372_036_854_775_808, 9_223_372_036_854_775_807)
+    assert LOWEST_RANK == (RANK_MIN, 0)
 
 
 @pytest.mark.parametrize(
