@@ -4,6 +4,7 @@ Plain ASGI and no request object: the decision route is as fast as its read. Wha
 and what is not an error of the ledger's own leaves no trace of its text.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -28,6 +29,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+REQUEST_TIMEOUT_SECONDS: Final = 20.0
+"""The longest that any request lasts: above the longest wait for a position and the longest append together. A store
+that is stalled rather than gone would otherwise hold a request for as long as its own driver waits."""
+
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _encode: Final = msgspec.json.Encoder().encode
@@ -44,7 +49,7 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         try:
-            answer = await self._answer(scope, receive)
+            answer = await self._answer_in_time(scope, receive)
             status, body, headers = self._route.status, _encode(answer), [_JSON, _NO_STORE]
         except LedgerError as error:
             status, body, headers = problem_response(error)
@@ -57,6 +62,13 @@ class Endpoint:
             status, body, headers = problem_response(LedgerError("internal_error"))
         await _send(send, status, body, headers)
         self._count(status, began)
+
+    async def _answer_in_time(self, scope: Scope, receive: Receive) -> msgspec.Struct:
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
+                return await self._answer(scope, receive)
+        except TimeoutError as error:
+            raise Unavailable("ledger_unavailable") from error
 
     async def _answer(self, scope: Scope, receive: Receive) -> msgspec.Struct:
         arrived = seconds_since_boot()

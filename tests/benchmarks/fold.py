@@ -98,7 +98,7 @@ async def _peer(bench: Bench, connection: Any, load: Prefilled) -> _Run:
     try:
         side = _Side(folded, "^bench-peer$", load.records)
         measured = await _measure(connection, psutil.Process(process.pid), side)
-        await process.communicate()
+        await process.communicate(b"")
     finally:
         if process.returncode is None:
             process.kill()

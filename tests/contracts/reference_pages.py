@@ -4,8 +4,12 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from prometheus_client.metrics import MetricWrapperBase
+
+from ledger import metrics
 from ledger.domain.reasons import OBLIGATIONS, REASONS
 from ledger.error_codes import ERROR_CODES
+from ledger.setting_names import SETTINGS
 from tests.contracts.api_page import api_page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -58,10 +62,51 @@ def decisions_page() -> str:
     )
 
 
+def settings_page() -> str:
+    """Every setting, for those who run the ledger."""
+    rows = [
+        (f"`{name}`", setting.meaning, "a secret: masked wherever it is shown" if setting.secret else "")
+        for name, setting in SETTINGS.items()
+    ]
+    return (
+        "# Settings\n\n"
+        "Generated from `ledger/setting_names.py`. All come from the environment; an unknown `LEDGER_` variable refuses "
+        "to start and names the nearest known one. `ledger settings` shows what is in force and where it came from. "
+        "Secrets are files; each has a fingerprint in the database, and another secret refuses to start.\n\n"
+        + _table(("setting", "what it is", ""), rows)
+    )
+
+
+def metrics_page() -> str:
+    """Every metric, for those who watch the ledger."""
+    rows = sorted(
+        (
+            f"`{metric.name}`",
+            metric.type,
+            ", ".join(f"`{label}`" for label in collector._labelnames),
+            metric.documentation,
+        )
+        for collector in vars(metrics).values()
+        if isinstance(collector, MetricWrapperBase)
+        for metric in collector.describe()
+    )
+    return (
+        "# Metrics\n\n"
+        "Generated from `ledger/metrics.py`. The API serves them at `/metrics`, a worker at `LEDGER_METRICS_PORT` on the "
+        "loopback address. A counter's sample ends in `_total`. No label holds a person or a controller.\n\n"
+        "Alert on: `ledger_projection_lag_seconds` above the staleness bound (every check is then denied as `stale`); "
+        "any `ledger_projection_partitions_refused` or `ledger_quarantine_entries_open` above 0; any increase of "
+        "`ledger_records_unattributable_total`, since such a record may be a withdrawal.\n\n"
+        + _table(("metric", "type", "labels", "what it counts"), rows)
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "api.md": api_page,
     "errors.md": errors_page,
     "decisions.md": decisions_page,
+    "metrics.md": metrics_page,
+    "settings.md": settings_page,
 }
 
 

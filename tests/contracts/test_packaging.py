@@ -30,7 +30,12 @@ def test_every_locked_package_has_hashes() -> None:
 
 
 def test_what_writes_to_the_log_is_pinned_exactly() -> None:
-    pins = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0", "fastavro": "1.13.1"}
+    pins = {
+        "faust-streaming": "0.15.3",
+        "mode-streaming": "0.7.1",
+        "aiokafka": "0.14.0",
+        "fastavro": "1.13.1",
+    }
     assert {name: locked()[name] for name in pins} == pins
     assert {f"{name}=={version}" for name, version in pins.items()} <= set(declared())
 
@@ -45,7 +50,9 @@ def test_the_broker_is_pinned_exactly_and_fetched_with_strict_checksums() -> Non
     versions = re.findall(r"<(?:[a-z0-9]+\.)?version>([^<]+)</", pom)
     assert "4.1.1" in versions
     for version in versions:
-        assert re.fullmatch(r"[0-9.]+|\$\{[a-z0-9]+\.version\}", version), f"{version} is a range or a moving name"
+        assert re.fullmatch(r"[0-9.]+|\$\{[a-z0-9]+\.version\}", version), (
+            f"{version} is a range or a moving name"
+        )
     assert "--strict-checksums" in (ROOT / "ledger" / "cli" / "dev" / "kafka_jars.py").read_text()
 
 
