@@ -24,7 +24,7 @@ demo: setup ## Play a morning of two companies against the running stack
 	@$(BIN)/python -m tests.demo
 
 test: setup lint ## Run every check: lint, then all tests except slow and faults
-	@$(BIN)/python -m pytest -m "not slow and not faults" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not faults" $(PYTEST_ARGS)
 
 lint: setup ## Run ruff, import-linter and mypy
 	@$(BIN)/ruff check .

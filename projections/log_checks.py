@@ -20,6 +20,7 @@ __all__ = ["LOG_APPEND_TIME", "Genesis", "LogProbe"]
 
 LOG_APPEND_TIME: Final = 1
 READ_TIMEOUT_SECONDS: Final = 5.0
+FETCH_MAX_WAIT_MS: Final = 2
 REQUEST_TIMEOUT_MS: Final = 5_000
 
 
@@ -43,7 +44,8 @@ class LogProbe:
             enable_auto_commit=False,
             auto_offset_reset="none",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
-            fetch_max_wait_ms=100,
+            # A fetch that waits holds up the next question to the same broker; between questions all is paused.
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         )
 
     async def start(self) -> None:
@@ -66,7 +68,10 @@ class LogProbe:
         """
         async with self._lock:
             self._consumer.assign([at])
-            found = await read_genesis(self._consumer, at.topic, at.partition)
+            try:
+                found = await read_genesis(self._consumer, at.topic, at.partition)
+            finally:
+                self._consumer.pause(at)
         if found is None:
             raise Unavailable("log_not_ready", topic=at.topic, partition=at.partition)
         event = found.genesis
@@ -108,6 +113,8 @@ class LogProbe:
                 if isinstance(error.__cause__, OffsetOutOfRangeError):
                     return None
                 raise
+            finally:
+                self._consumer.pause(at)
         records = found.get(at, [])
         if not records:
             raise Unavailable("log_unavailable", topic=at.topic, partition=at.partition)

@@ -89,8 +89,9 @@ class LogWriter:
             # Looked at in any case: whoever asked may have stopped waiting.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._ready[key] = task
-        done, _ = await asyncio.wait([task], timeout=GENESIS_TIMEOUT_SECONDS)
-        if not done:
+        if not task.done():
+            await asyncio.wait([task], timeout=GENESIS_TIMEOUT_SECONDS)
+        if not task.done():
             raise Unavailable("log_unavailable", "The log (Kafka) did not answer in time.")
         task.result()
 

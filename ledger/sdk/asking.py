@@ -1,5 +1,6 @@
 """How questions are asked: the names that every ledger of the SDK has, async, sync and in memory."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
@@ -14,23 +15,23 @@ StandingT = TypeVar("StandingT")
 HistoryT = TypeVar("HistoryT")
 
 
-class Asking(Generic[DecisionT, DecisionsT, StandingT, HistoryT]):
+class Asking(ABC, Generic[DecisionT, DecisionsT, StandingT, HistoryT]):
     """Ask what may be done with a person's data, and what is known of them.
 
     A check does not raise when the ledger cannot be reached: it denies with the reason ``unavailable``.
     """
 
-    def _check(self, ask: Ask, at_least: str | None, wait_ms: int | None, *, require: bool) -> DecisionT:
-        raise NotImplementedError
+    @abstractmethod
+    def _check(self, ask: Ask, at_least: str | None, wait_ms: int | None, *, require: bool) -> DecisionT: ...
 
-    def _check_many(self, asks: Sequence[Ask], at_least: str | None, wait_ms: int | None) -> DecisionsT:
-        raise NotImplementedError
+    @abstractmethod
+    def _check_many(self, asks: Sequence[Ask], at_least: str | None, wait_ms: int | None) -> DecisionsT: ...
 
-    def _standing(self, person: Person) -> StandingT:
-        raise NotImplementedError
+    @abstractmethod
+    def _standing(self, person: Person) -> StandingT: ...
 
-    def _history(self, person: Person, cursor: str | None) -> HistoryT:
-        raise NotImplementedError
+    @abstractmethod
+    def _history(self, person: Person, cursor: str | None) -> HistoryT: ...
 
     def check(
         self,

@@ -3,6 +3,7 @@
 Written once; what the calls return differs: the async ledger returns awaitables, the sync one the values.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Generic, TypeVar, Unpack
@@ -20,7 +21,7 @@ Seen = str | HasPosition | None
 """The position with which the person's screen was loaded *before* the act; never one that was read on the way."""
 
 
-class Recording(Generic[SavedT]):
+class Recording(ABC, Generic[SavedT]):
     """Record what a person or a controller did.
 
     Every act is one call with one idempotency key; a retry within the SDK or by the caller under the same key has
@@ -29,8 +30,8 @@ class Recording(Generic[SavedT]):
     acts are those of :class:`~ledger.sdk.acts.Circumstances`.
     """
 
-    def _record(self, statement: Statement) -> SavedT:
-        raise NotImplementedError
+    @abstractmethod
+    def _record(self, statement: Statement) -> SavedT: ...
 
     # The yeses take `seen`: without it, a yes within two minutes after a no loses to it.
 

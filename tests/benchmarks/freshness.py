@@ -8,9 +8,13 @@ one looks every 2 ms, so this is late by up to that and a query. *Checked*: for 
 import asyncio
 import heapq
 import random
+import re
 import time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import psutil
+
+from ledger.cli.dev.ledger_process import get_text
 from ledger.domain.events import Lane
 from ledger.domain.positions import Position, PositionEntry
 from ledger.event_log import codec
@@ -21,6 +25,7 @@ from ledger.sdk import Ledger, subject_id
 from tests.benchmarks.acts import Act, acts, subject_ids
 from tests.benchmarks.figures import Cell, Result, Table, quantile, spread
 from tests.benchmarks.stage import Bench
+from tests.support.services import Handle
 
 __all__ = ["run"]
 
@@ -34,6 +39,7 @@ APPEND_TIMEOUT_SECONDS: Final = 30.0
 FOLD_TIMEOUT_SECONDS: Final = 60.0
 WARM_SHARE: Final = 0.1
 _POSITIONS: Final = "select partition, next_offset from position where log_id = $1 and lane = 0"
+_COMMITS: Final = r'ledger_projection_batch_duration_seconds_count{projection="fold"} (\S+)'
 _KINDS: Final = ("acknowledged", "folded", "checked", "checked, no position")
 _LABELS: Final = {
     "acknowledged": "append to acknowledgement",
@@ -77,6 +83,7 @@ class _Load:
     def __init__(self, log: LogInfo, appender: Appender, ledger: Ledger) -> None:
         self.watch = _Watch()
         self.times: dict[str, list[float]] = {kind: [] for kind in _KINDS}
+        self.not_reached = 0
         self._log = log
         self._appender = appender
         self._ledger = ledger
@@ -115,7 +122,9 @@ class _Load:
         person = subject_id(act.subject_id.hex())
         answer = await self._ledger.check(person, purpose="newsletter", channel="email", at_least=at_least)
         self.times[kind].append(time.perf_counter() - since)
-        if answer.reason in ("unavailable", "position_not_reached", "position_unknown", "stale"):
+        if answer.reason == "position_not_reached":
+            self.not_reached += 1
+        elif answer.reason in ("unavailable", "position_unknown", "stale"):
             raise RuntimeError(f"a check was not answered: {answer.reason}")
 
     def _position(self, appended: Appended) -> str:
@@ -130,12 +139,43 @@ class _Load:
         return Position.of(entry).encode()
 
 
+class _Usage:
+    """Shares of a core, and commits, from the making of this object until :meth:`so_far`."""
+
+    def __init__(self, worker: Handle, api: Handle) -> None:
+        self._worker = worker
+        self._processes = {
+            "fold worker": psutil.Process(worker.pid),
+            "API": psutil.Process(api.pid),
+            "sender": psutil.Process(),
+        }
+        self._before = self._read()
+
+    def so_far(self) -> dict[str, float]:
+        """CPU seconds per second of each process, and the fold's commits per second."""
+        before, now = self._before, self._read()
+        seconds = now["clock"] - before["clock"]
+        return {name: (now[name] - before[name]) / seconds for name in now if name != "clock"}
+
+    def _read(self) -> dict[str, float]:
+        read = {name: float(sum(process.cpu_times()[:2])) for name, process in self._processes.items()}
+        text = get_text(self._worker.process.port, "/metrics") or ""
+        (commits,) = re.findall(_COMMITS, text) or ("0",)
+        return read | {"commits": float(commits), "clock": time.perf_counter()}
+
+
+class _Run(NamedTuple):
+    times: dict[str, list[float]]
+    rate: float
+    not_reached: int
+    usage: dict[str, float]
+
+
 async def run(bench: Bench) -> Result:
     log = await bench.new_controller()
     worker, api = await bench.folded(log, 0), bench.stack.start_api()
     connection = await bench.connect("read_model")
-    runs: list[dict[str, list[float]]] = []
-    rates: list[float] = []
+    runs: list[_Run] = []
     try:
         chance = random.Random(bench.seed)
         people = subject_ids(SUBJECTS, chance)
@@ -145,16 +185,16 @@ async def run(bench: Bench) -> Result:
             for turn in range(REPEATS + 1):
                 size = count if turn else max(1, round(count * WARM_SHARE))
                 said = list(acts(log.controller, people, size, time.time_ns() // 1_000_000, chance))
-                load = _Load(log, appender, ledger)
+                load, usage = _Load(log, appender, ledger), _Usage(worker, api)
                 rate = await _watched(connection, log, load, said)
                 if turn:
-                    runs.append(load.times | {"folded": load.watch.waits})
-                    rates.append(rate)
+                    times = load.times | {"folded": load.watch.waits}
+                    runs.append(_Run(times, rate, load.not_reached, usage.so_far()))
     finally:
         await connection.close()
         api.stop()
         worker.stop()
-    return _result(count, rates, runs)
+    return _result(count, log.partitions, runs)
 
 
 async def _watched(connection: Any, log: LogInfo, load: _Load, said: list[Act]) -> float:
@@ -173,32 +213,32 @@ async def _watched(connection: Any, log: LogInfo, load: _Load, said: list[Act]) 
         await asyncio.gather(sending, return_exceptions=True)
 
 
-def _result(count: int, rates: list[float], runs: list[dict[str, list[float]]]) -> Result:
+def _result(count: int, partitions: int, runs: list[_Run]) -> Result:
     rows: list[tuple[Cell, ...]] = []
     for kind, label in _LABELS.items():
-        sorted_runs = [sorted(one[kind]) for one in runs if one[kind]]
-        if sorted_runs:
-            rows.append(
-                (
-                    label,
-                    sum(len(times) for times in sorted_runs),
-                    *(
-                        spread([quantile(times, share) * 1_000 for times in sorted_runs])
-                        for share in (0.5, 0.99, 1.0)
-                    ),
-                )
+        found = [sorted(one.times[kind]) for one in runs if one.times[kind]]
+        if found:
+            quantiles = (
+                spread([quantile(times, share) * 1_000 for times in found]) for share in (0.5, 0.99, 1.0)
             )
+            rows.append((label, sum(len(times) for times in found), *quantiles))
     return Result(
         name="freshness",
         about="from acknowledged to checkable",
         settings={
             "offered": f"{RATE} acts/s for {count / RATE:g} s, evenly spaced, by the product's Appender",
-            "reached": f"{spread(rates)} acts/s",
+            "reached": f"{spread([one.rate for one in runs])} acts/s",
             "repeats": REPEATS,
-            "partitions": 6,
+            "partitions": partitions,
+            "checks that were told position_not_reached after two seconds": sum(one.not_reached for one in runs),
         },
         tables=(
             Table(title="milliseconds", columns=("what", "acts", "p50", "p99", "max"), rows=tuple(rows)),
+            Table(
+                title="meanwhile, per second (CPU seconds of a process; commits of the fold)",
+                columns=("who", "per second"),
+                rows=tuple((name, spread([one.usage[name] for one in runs])) for name in runs[0].usage),
+            ),
         ),
         notes=("Sender, broker, Postgres, fold worker and API share the machine, and one clock.",),
     )

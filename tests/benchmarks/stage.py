@@ -34,6 +34,10 @@ CATCH_UP_SECONDS: Final = 180.0
 CATALOGUE_RECORDS: Final = 1
 FOLDED: Final = "select coalesce(sum(next_offset - 1), 0)::bigint from position where log_id = $1"
 """Records of a log that are folded, of all its lanes, without the genesis records."""
+FRESH: Final = """
+select count(*) from position where log_id = $1 and lane in (0, 2) and folded_through_ms > 0
+"""
+"""How many partitions have an owner that has caught up with them at least once."""
 
 _SCOPES: Final = ("record", "ask", "read")
 
@@ -126,12 +130,16 @@ class Bench:
         return await pool.connect(self.stack.dsn, application_name="bench", schema=schema)
 
     async def folded(self, log: LogInfo, records: int) -> Handle:
-        """A running fold worker of this controller that has folded ``records`` live records and the catalogue."""
+        """A running fold worker of this controller that has folded ``records`` live records and the catalogue,
+        and owns every partition."""
         worker = self.stack.start_fold(LEDGER_FOLD_CONTROLLERS=log.controller)
         connection = await self.connect("read_model")
         try:
             async with asyncio.timeout(CATCH_UP_SECONDS):
-                while await connection.fetchval(FOLDED, log.log_id) < records + CATALOGUE_RECORDS:
+                while (
+                    await connection.fetchval(FOLDED, log.log_id) < records + CATALOGUE_RECORDS
+                    or await connection.fetchval(FRESH, log.log_id) < log.partitions + 1
+                ):
                     await asyncio.sleep(0.05)
         finally:
             await connection.close()

@@ -184,12 +184,32 @@ class PostgresProcess(msgspec.Struct, frozen=True, kw_only=True):
         mark.touch()
 
     def _forget_stale_pid(self) -> None:
-        """Remove the pid file of a killed run when that pid is now a foreign program, which Postgres cannot tell."""
-        pid_file = self._data / "postmaster.pid"
-        with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
-            pid = int(pid_file.read_text(encoding="utf-8").splitlines()[0])
-            if str(self._data) not in psutil.Process(pid).cmdline():
-                pid_file.unlink()
+        """Remove the lock files of a killed run whose pid is a foreign program or a zombie: Postgres cannot tell.
+
+        Not before the killed server's backends have gone, which the pid file's shared memory key guards against.
+        """
+        socket = self.socket
+        for lock in (self._data / "postmaster.pid", socket.with_name(socket.name + ".lock")):
+            with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
+                process = psutil.Process(int(lock.read_text(encoding="utf-8").splitlines()[0]))
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    self._wait_for_backends_to_end()
+                    lock.unlink()
+                elif str(self._data) not in process.cmdline():
+                    lock.unlink()
+
+    def _wait_for_backends_to_end(self) -> None:
+        what = "Backends of a killed Postgres go on"
+        wait_until(self._has_no_backends, seconds=_READY_SECONDS, what=what, programs=())
+
+    def _has_no_backends(self) -> bool:
+        """Whether no process works in the data folder, as every backend does."""
+        data = str(self._data.resolve())
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.cwd() == data:
+                    return False
+        return True
 
     def _call(self, binary: str, *arguments: str) -> None:
         said = subprocess.run(

@@ -1,11 +1,19 @@
 -- The content of the first counted record of each event id asked for, in one lane, in this and earlier generations.
--- Each subject's history is read once, however many of the events are that subject's.
+-- Each subject's history is read once, however many of the events are that subject's. The fence (offset 0) keeps the
+-- look-up on the subject's index: without statistics the planner reads all of the primary key instead, once a batch
+-- (measured: 5.7 ms at 25,000 rows and growing, against 0.5 ms).
 select distinct on (h.subject_id, h.event_id)
     h.subject_id,
     h.event_id,
     h.content_digest
-from unnest($2::uuid []) as asked (subject_id)
-inner join history as h on h.controller_id = $1 and h.subject_id = asked.subject_id
+from
+    unnest($2::uuid []) as asked (subject_id)
+cross join lateral (
+    select r.*
+    from history as r
+    where r.controller_id = $1 and r.subject_id = asked.subject_id
+    offset 0
+) as h
 where
     h.event_id = any($3::uuid [])
     and h.lane = $4

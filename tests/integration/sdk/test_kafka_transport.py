@@ -139,7 +139,9 @@ async def test_the_idempotency_key_is_the_event_id_and_may_be_a_repeat(log: Log)
 
 
 @pytest.mark.usefixtures("short_deadlines")
-@pytest.mark.parametrize("key", ["signup-7", str(uuid.uuid1()), str(uuid.uuid5(uuid.NAMESPACE_DNS, "a.se"))])
+@pytest.mark.parametrize(
+    "key", ["signup-7", "b86ec804-e826-11f1-ac1c-02fc00000001", str(uuid.uuid5(uuid.NAMESPACE_DNS, "a.se"))]
+)
 async def test_a_key_that_is_not_random_is_refused(log: Log, key: str) -> None:
     async with log.ledger() as ledger:
         with pytest.raises(Rejected) as raised:

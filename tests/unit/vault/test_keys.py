@@ -26,7 +26,9 @@ def test_every_subject_gets_a_key_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kek", "controller_id", "subject_id"), [(os.urandom(32), 1, SUBJECT), (KEK, 2, SUBJECT), (KEK, 1, OTHER)]
+    ("kek", "controller_id", "subject_id"),
+    [(os.urandom(32), 1, SUBJECT), (KEK, 2, SUBJECT), (KEK, 1, OTHER)],
+    ids=["another key", "another controller", "another subject"],
 )
 def test_a_wrapped_key_opens_for_nobody_else(kek: bytes, controller_id: int, subject_id: bytes) -> None:
     wrapped = keys.make_subject_key(KEK, 1, SUBJECT)[1]

@@ -76,6 +76,7 @@ def test_a_file_that_is_missing_is_named(folder: Path) -> None:
         b"ledger-pepper-v1:???",
         os.urandom(32),
     ],
+    ids=["empty", "no secret", "short secret", "no text", "no base64", "bare bytes"],
 )
 def test_a_damaged_file_is_refused_without_showing_it(folder: Path, content: bytes) -> None:
     (folder / "pepper").write_bytes(content)
