@@ -34,6 +34,7 @@ __all__ = [
     "free_port",
     "only_one",
     "port_is_free",
+    "reap_children",
     "start",
     "stop",
     "tail",
@@ -239,6 +240,12 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 def _reaped_later(child: subprocess.Popen[bytes]) -> None:
     # Kept, so that a long-lived starter (the test session) reaps it in find() and Popen does not warn.
     _children[child.pid] = child
+
+
+def reap_children() -> None:
+    """Take note of every child that has ended, also of those that were killed without :func:`stop`."""
+    for pid in list(_children):
+        _reap_if_child(pid)
 
 
 def _reap_if_child(pid: int) -> None:

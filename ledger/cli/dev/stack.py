@@ -18,7 +18,7 @@ from ledger.cli.dev.kafka_jars import locate
 from ledger.cli.dev.kafka_process import KafkaProcess, ensure_jars
 from ledger.cli.dev.ledger_process import LedgerProcess
 from ledger.cli.dev.postgres_process import PostgresProcess
-from ledger.cli.dev.processes import Program, free_port, only_one, stop
+from ledger.cli.dev.processes import Program, free_port, only_one, reap_children, stop
 from ledger.cli.dev.provision import create_controllers, make_secrets, make_shared_topics, make_tables
 from ledger.cli.output import progress
 from ledger.errors import ConfigurationError
@@ -90,7 +90,9 @@ class DevStack(msgspec.Struct, frozen=True, kw_only=True):
         marks = sorted(path.with_suffix("") for path in (self.state / "processes").glob("*.settings"))
         programs = [Program(name=mark.name, command=(), mark=mark, log=self._log(mark.name)) for mark in marks]
         # Workers and API before the services that they use; among themselves all at once.
-        return _stop_together(programs) + _stop_together([self.kafka.program(), self.postgres.program()])
+        stopped = _stop_together(programs) + _stop_together([self.kafka.program(), self.postgres.program()])
+        reap_children()
+        return stopped
 
     def reset(self) -> None:
         """Stop the stack and delete its data. The caller has asked for confirmation."""
