@@ -19,7 +19,7 @@ from ledger.api.positions import position_in
 from ledger.domain.decision import Decision, Question, decide, deny
 from ledger.domain.events import Lane
 from ledger.domain.positions import PartitionKey, Position, PositionEntry
-from ledger.domain.reasons import NO_REASONS
+from ledger.domain.reasons import MASKED_REASON, NO_REASONS
 from ledger.errors import Rejected, Unavailable
 from ledger.read_model.reader import SubjectKey, SubjectView
 from ledger.read_model.records import CatalogueVersion
@@ -29,7 +29,6 @@ __all__ = ["DecisionsAnswer", "DecisionsBody", "QuestionForm", "masked", "post_d
 MAX_QUESTIONS: Final = 500
 DEFAULT_WAIT_MS: Final = 2_000
 MAX_WAIT_MS: Final = 10_000
-MASKED_REASON: Final = "opted_out"
 
 
 class QuestionForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,10 +93,13 @@ async def post_decisions(call: Call) -> DecisionsAnswer:
 
 
 def masked(decision: Decision) -> Decision:
-    """The answer for a caller that may not read: one code for every no, or it would tell of the person's past."""
+    """The answer for a caller that may not read: one code for every no, or it would tell of the person's past.
+
+    Which event decided and which text it was said to tell as much, so they go with the reason.
+    """
     if decision.reason not in NO_REASONS:
         return decision
-    return msgspec.structs.replace(decision, reason=MASKED_REASON)
+    return msgspec.structs.replace(decision, reason=MASKED_REASON, deciding_events=(), notice=None)
 
 
 async def _answers(

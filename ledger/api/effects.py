@@ -16,7 +16,7 @@ from ledger.domain.decision import Question, outranking
 from ledger.domain.events import Coordinates, Lane, SubjectEvent, Voice
 from ledger.domain.positions import PartitionKey
 from ledger.domain.ranks import Record, advance_stamp
-from ledger.domain.reasons import NO_REASONS
+from ledger.domain.reasons import MASKED_REASON, NO_REASONS
 from ledger.domain.rows import Row, merge
 from ledger.domain.standing import rows_of
 from ledger.errors import Unavailable
@@ -28,7 +28,6 @@ from ledger.read_model.records import CatalogueVersion
 __all__ = ["Effect", "Effects", "Given"]
 
 WAIT_SECONDS: Final = 0.5
-MASKED_REASON: Final = "opted_out"
 
 
 class Given(NamedTuple):

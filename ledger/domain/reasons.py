@@ -233,6 +233,9 @@ REASONS: Final = _list(
 NO_REASONS: Final = frozenset({"withdrawn", "refused", "opted_out", "objected"})
 """Reasons that tell of a person's past; keys without the read scope see ``opted_out`` for all of them."""
 
+MASKED_REASON: Final = "opted_out"
+"""What keys without the read scope see for all of :data:`NO_REASONS`."""
+
 OBLIGATIONS: Final[dict[str, tuple[str, str]]] = {
     "include_opt_out": (
         "Every message must offer a way to opt out.",
