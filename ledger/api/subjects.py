@@ -9,8 +9,7 @@ import msgspec
 from ledger.api.calls import Call, now_ms
 from ledger.api.people import SubjectForm, named, subject_id_in
 from ledger.domain.identifiers import Identifier
-from ledger.domain.moments import moment_text
-from ledger.domain.rows import Row
+from ledger.domain.shown import event_fields, standing_fields, time_text
 from ledger.errors import MalformedRecord, NotFound, Rejected
 from ledger.event_log import codec
 from ledger.read_model import pool, records
@@ -134,7 +133,7 @@ async def get_standing(call: Call) -> StandingAnswer:
         subject_id=subject_id.hex(),
         position=view.position().encode(),
         staleness_ms=view.staleness_ms(now_ms()),
-        rows=[_standing_row(row) for row in view.rows],
+        rows=[StandingRow(**standing_fields(row)) for row in view.rows],
     )
 
 
@@ -155,30 +154,6 @@ async def get_history(call: Call) -> HistoryAnswer:
     )
 
 
-def _standing_row(row: Row) -> StandingRow:
-    first, detail, second = row.first, row.detail, row.second
-    return StandingRow(
-        shape=row.shape,
-        voice=row.voice,
-        kind=row.kind,
-        value=first.value if first else None,
-        purpose=row.purpose or None,
-        purpose_group=row.purpose_group or None,
-        channel=row.channel or None,
-        recipient=row.recipient or None,
-        item=row.item or None,
-        category=row.category or None,
-        event_id=first.event_id.hex() if first else None,
-        recorded_at=detail.stamp_ms if detail else None,
-        effective_from=_time(detail.effective_from_ms) if detail else None,
-        expires_at=_time(detail.until_ms) if detail else None,
-        notice=detail.notice if detail else None,
-        verified=detail.verified if detail else None,
-        capture=detail.capture if detail else None,
-        ended_by=second.event_id.hex() if second else None,
-    )
-
-
 def _event(record: HistoryRecord) -> HistoryEvent:
     body, envelope = _content(record)
     return HistoryEvent(
@@ -190,7 +165,7 @@ def _event(record: HistoryRecord) -> HistoryEvent:
         lane=record.lane.value,
         partition=record.place.partition,
         offset=record.place.offset,
-        effective_from=_time(record.effective_from_ms),
+        effective_from=time_text(record.effective_from_ms),
         body=body,
         envelope=envelope,
     )
@@ -204,21 +179,7 @@ def _content(record: HistoryRecord) -> tuple[dict[str, Any] | None, dict[str, An
         event = codec.decode(record.body)
     except MalformedRecord:
         return None, None
-    fields: dict[str, Any] = msgspec.to_builtins(event, builtin_types=(bytes,))
-    envelope = fields.pop("envelope", None)
-    return _shown(fields), _shown(envelope) if envelope is not None else None
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {name: _shown(part) for name, part in value.items() if part is not None}
-    return [_shown(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else moment_text(ms)
+    return event_fields(event)
 
 
 def _cursor_of(place: HistoryPlace) -> str:

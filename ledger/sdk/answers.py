@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ledger.domain.decision import Decision
+from ledger.domain.decision import Decision, Question
 from ledger.errors import FieldReport, Rejected
 from ledger.sdk.people import Person, checked_person
 
@@ -37,6 +37,16 @@ class Ask(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         checked_person(self.person)
+
+    def question(self) -> Question:
+        """What is asked, without about whom."""
+        return Question(
+            purpose=self.purpose,
+            channel=self.channel,
+            recipient=self.recipient,
+            item=self.item,
+            category=self.category,
+        )
 
 
 class Outranking(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from ledger.domain.decision import Decision, deny
-from ledger.domain.scopes import Question
 from ledger.errors import FieldReport, Unavailable
 from ledger.sdk.answers import Ask, HistoryPage, Outranking, RecordedEvent, RefusedChoice, Saved, Standing
 from ledger.sdk.http_requests import Requests, answer_unreadable
@@ -109,7 +108,7 @@ class HttpTransport:
             try:
                 decisions += await self._decide_part(part, at_least, wait_ms)
             except Unavailable:
-                decisions += [deny(_question(ask), "unavailable") for ask in part]
+                decisions += [deny(ask.question(), "unavailable") for ask in part]
         return decisions
 
     async def standing(self, person: Person) -> Standing:
@@ -186,16 +185,6 @@ def _asked(ask: Ask) -> dict[str, Any]:
         "item": ask.item,
     }
     return {"subject": subject_form(ask.person)} | {k: v for k, v in question.items() if v is not None}
-
-
-def _question(ask: Ask) -> Question:
-    return Question(
-        purpose=ask.purpose,
-        channel=ask.channel,
-        recipient=ask.recipient,
-        item=ask.item,
-        category=ask.category,
-    )
 
 
 def _saved(answer: _SavedAnswer, statement: Statement) -> Saved:

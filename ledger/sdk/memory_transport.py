@@ -83,7 +83,7 @@ class MemoryTransport:
 
     async def decide(self, asks: Sequence[Ask], at_least: str | None, wait_ms: int | None) -> list[Decision]:
         if self._faults.unavailable:
-            return [deny(_question(ask), "unavailable") for ask in asks]
+            return [deny(ask.question(), "unavailable") for ask in asks]
         wanted = Position() if at_least is None else Position.decode(at_least)
         self._catch_up()
         position, staleness_ms = self.log.folded_position(), self._staleness_ms()
@@ -212,7 +212,7 @@ class MemoryTransport:
         return not noes, outranking_of(noes[0]) if noes else None
 
     def _answer(self, ask: Ask, wanted: Position, staleness_ms: int) -> Decision:
-        question = _question(ask)
+        question = ask.question()
         if not _same_log(wanted, self.log.end_position()) or not wanted.reached_by(self.log.end_position()):
             return deny(question, "position_unknown", catalogue=self.catalogue)
         if not wanted.reached_by(self.log.folded_position()):
@@ -256,16 +256,6 @@ def _noes_alone(parts: Parts) -> Parts:
         if part.act.is_yes
     )
     return Parts(noes, parts.refused + refused)
-
-
-def _question(ask: Ask) -> Question:
-    return Question(
-        purpose=ask.purpose,
-        channel=ask.channel,
-        recipient=ask.recipient,
-        item=ask.item,
-        category=ask.category,
-    )
 
 
 def _same_log(wanted: Position, end: Position) -> bool:
