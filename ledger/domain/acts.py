@@ -59,7 +59,10 @@ PROTECTIVE_KINDS: Final = frozenset(
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One act. In a no, a field left out means everything; ``expires_at`` is in ms since the epoch, UTC."""
+    """One act. In a no, a field left out means everything; ``expires_at`` is in ms since the epoch, UTC.
+
+    ``verified``: whoever says yes was proved to own the identifier, as by a click in a mail that was sent to it.
+    """
 
     act: ActKind
     purpose: str | None = None
@@ -73,6 +76,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str | None = None
     message_class: str | None = None
     language: str | None = None
+    verified: bool = False
 
     @property
     def is_protective(self) -> bool:
@@ -132,7 +136,11 @@ def event_of(act: Act, envelope: Envelope) -> SubjectEvent:
     match act.act:
         case ActKind.GRANT if act.notice is not None:
             return ConsentGiven(
-                envelope=envelope, scope=act.scope, notice=act.notice, expires_at=act.expires_at
+                envelope=envelope,
+                scope=act.scope,
+                notice=act.notice,
+                expires_at=act.expires_at,
+                verified=act.verified,
             )
         case ActKind.REFUSE:
             return ConsentRefused(envelope=envelope, scope=act.scope, notice=act.notice)

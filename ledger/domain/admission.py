@@ -22,7 +22,7 @@ FUTURE_TOLERANCE_MS: Final = 300_000
 
 _SCOPE: Final = frozenset({"purpose", "purpose_group", "channel", "recipient", "item", "category"})
 _TAKES: Final[dict[ActKind, frozenset[str]]] = {
-    ActKind.GRANT: _SCOPE - {"purpose_group"} | {"notice", "expires_at"},
+    ActKind.GRANT: _SCOPE - {"purpose_group"} | {"notice", "expires_at", "verified"},
     ActKind.REFUSE: _SCOPE | {"notice"},
     ActKind.WITHDRAW: _SCOPE | {"notice"},
     ActKind.OBJECT: _SCOPE,
@@ -128,6 +128,10 @@ def _read(kind: ActKind, field: str, value: object) -> object:
         raise Rejected("field_not_taken", f"{kind.value} takes no {field}.", field=field)
     if field == "expires_at":
         return moment_ms(value, field)
+    if field == "verified":
+        if not isinstance(value, bool):
+            raise Rejected("field_wrong_type", "verified is true or false.", field=field)
+        return value
     if not isinstance(value, str):
         raise Rejected("field_wrong_type", f"{field} must be a text.", field=field)
     found = screen(value)

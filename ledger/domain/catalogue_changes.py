@@ -9,13 +9,23 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from ledger.domain.catalogue import Catalogue, Notice, Purpose
+from ledger.domain.catalogue import Catalogue, Hold, Holder, Notice, Purpose
 
 __all__ = ["Change", "changes", "rewritten_notices", "widens"]
 
 Kind = Literal["added", "removed", "changed"]
 
-TABLES: Final = ("channels", "categories", "groups", "message_classes", "recipients", "purposes", "notices")
+TABLES: Final = (
+    "channels",
+    "categories",
+    "groups",
+    "message_classes",
+    "recipients",
+    "purposes",
+    "notices",
+    "holders",
+    "holds",
+)
 
 _MORE_IS_WIDER: Final = ("channels", "categories", "recipients")
 _FALSE_IS_WIDER: Final = ("direct_marketing", "existing_customer_required")
@@ -74,7 +84,7 @@ def _table_changes(table: str, old: Mapping[str, Any], new: Mapping[str, Any]) -
             yield Change(kind="removed", place=place, widens=False)
         elif key not in old:
             # A name that nobody declared makes a no cover everything; declaring it narrows that no.
-            yield Change(kind="added", place=place, widens=True)
+            yield Change(kind="added", place=place, widens=not isinstance(new[key], Holder))
         elif old[key] != new[key] and isinstance(new[key], dict):
             yield Change(kind="changed", place=place, detail="other words", widens=False)
         elif old[key] != new[key]:
@@ -99,7 +109,10 @@ def _field_widens(entry: msgspec.Struct, name: str, before: Any, after: Any) -> 
     """Whether the change of one field may allow more. In doubt it does."""
     if name in _WORDS_ONLY:
         return False
-    if name in _MORE_IS_WIDER or (name == "purposes" and isinstance(entry, Notice)):
+    if isinstance(entry, Holder) or (isinstance(entry, Hold) and name != "purposes"):
+        # Where data lies and how long it is kept says nothing about what it may be used for.
+        return False
+    if name in _MORE_IS_WIDER or (name == "purposes" and isinstance(entry, Notice | Hold)):
         return not set(after) <= set(before)
     if name == "groups" and isinstance(entry, Purpose):
         return not set(before) <= set(after)

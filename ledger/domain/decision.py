@@ -6,13 +6,15 @@ matches decides. Two laws hold and are tested: adding a no never turns deny into
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
+from ledger.domain.answers import Decision, deny
 from ledger.domain.catalogue import Basis, Catalogue, Purpose
-from ledger.domain.reasons import NO_REASONS, REASONS
+from ledger.domain.forgetting import forgotten, forgotten_altogether
+from ledger.domain.reasons import NO_REASONS
 from ledger.domain.rows import Half, Row
 from ledger.domain.scopes import Question, covers, names
 from ledger.domain.weighing import (
+    ERASURE_KINDS,
+    FORGETTING_KINDS,
     NO_SHAPES,
     PERSONAL_KINDS,
     YES_KINDS,
@@ -24,62 +26,8 @@ from ledger.domain.weighing import (
     personal_noes,
     personal_yeses,
 )
-from ledger.errors import Denied
 
 __all__ = ["Decision", "No", "Question", "decide", "deny", "outranking", "outranks"]
-
-
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer: false when it denies.
-
-    ``reason`` is exactly one code of :mod:`ledger.domain.reasons`; ``deciding_events`` are event ids in hex;
-    ``position`` is the token of what was read, ``staleness_ms`` the age of that reading by the asking clock.
-    """
-
-    allowed: bool
-    reason: str
-    purpose: str
-    channel: str | None = None
-    basis: str | None = None
-    deciding_events: tuple[str, ...] = ()
-    notice: str | None = None
-    obligations: tuple[str, ...] = ()
-    catalogue_version: int | None = None
-    position: str | None = None
-    staleness_ms: int | None = None
-    retryable: bool = False
-
-    def __bool__(self) -> bool:
-        return self.allowed
-
-    def require(self) -> "Decision":
-        """The decision itself if it allows; raises ``Denied`` otherwise."""
-        if not self.allowed:
-            raise Denied(self, self.reason)
-        return self
-
-
-def deny(
-    question: Question,
-    reason: str,
-    *,
-    catalogue: Catalogue | None = None,
-    basis: Basis | None = None,
-    deciding: Iterable[Half] = (),
-    notice: str | None = None,
-) -> Decision:
-    """A deny with one reason code."""
-    return Decision(
-        allowed=False,
-        reason=reason,
-        purpose=question.purpose,
-        channel=question.channel,
-        basis=basis.value if basis else None,
-        deciding_events=tuple(half.event_id.hex() for half in deciding),
-        notice=notice,
-        catalogue_version=catalogue.version if catalogue else None,
-        retryable=REASONS[reason].retryable,
-    )
 
 
 def decide(
@@ -98,6 +46,9 @@ def decide(
         return deny(question, "quarantined", catalogue=catalogue)
     if not rows:
         return deny(question, "no_events", catalogue=catalogue)
+    whole = forgotten_altogether(rows)
+    if whole is not None:
+        return deny(question, whole.reason, catalogue=catalogue, deciding=(whole.half,))
     if catalogue is None:
         return deny(question, "catalogue_missing")
     purpose = catalogue.purposes.get(question.purpose)
@@ -105,6 +56,7 @@ def decide(
         return deny(question, "purpose_not_registered", catalogue=catalogue)
     # A denying Decision is false, so the steps are told apart by None and not by truth.
     for answer in (
+        _forgotten(catalogue, purpose, rows, question, now_ms),
         _switched_off(catalogue, purpose, rows, question, now_ms),
         _outside_declaration(catalogue, purpose, question),
     ):
@@ -120,6 +72,16 @@ def outranking(catalogue: Catalogue, rows: Sequence[Row], question: Question, ye
     noes = personal_noes(catalogue, purpose, rows, question) if purpose else []
     left = [no for no in noes if not outranks(yes, no)]
     return tuple(no.row for no in sorted(left, key=lambda no: no.half.order, reverse=True))
+
+
+def _forgotten(
+    catalogue: Catalogue, purpose: Purpose, rows: Sequence[Row], question: Question, now_ms: int
+) -> Decision | None:
+    """Rules 1 and 4, for the categories that were erased or are held."""
+    found = forgotten(catalogue, purpose, rows, question, now_ms)
+    if found is None:
+        return None
+    return deny(question, found.reason, catalogue=catalogue, basis=purpose.basis, deciding=(found.half,))
 
 
 def _outside_declaration(catalogue: Catalogue, purpose: Purpose, question: Question) -> Decision | None:
@@ -153,6 +115,7 @@ def _switched_off(
     offs: list[Half] = []
     for row in rows:
         weighed_elsewhere = row.shape in ("yes", "fact", "remark") or (row.shape, row.kind) in YES_KINDS
+        weighed_elsewhere = weighed_elsewhere or (row.shape, row.kind) in FORGETTING_KINDS
         if row.first is None or weighed_elsewhere or not covers(catalogue, purpose, row, question):
             continue
         if (row.shape, row.kind) not in PERSONAL_KINDS or row.first.value not in NO_REASONS:
@@ -258,7 +221,8 @@ def _by_legitimate_interests(
     Whoever is known by noes alone is, for what can be declined, as unknown as before the first of them: otherwise
     somebody's first "no" to one thing would allow another.
     """
-    if catalogue.is_declinable(purpose) and all(row.shape in NO_SHAPES for row in rows):
+    only_noes = all(row.shape in NO_SHAPES or row.kind in ERASURE_KINDS for row in rows)
+    if catalogue.is_declinable(purpose) and only_noes:
         return deny(question, "no_events", catalogue=catalogue, basis=purpose.basis)
     if purpose.balancing is None or purpose.balancing.review_due_ms <= now_ms:
         return deny(question, "balancing_record_stale", catalogue=catalogue, basis=purpose.basis)

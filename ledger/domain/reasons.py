@@ -82,6 +82,27 @@ REASONS: Final = _list(
         "An open quarantine entry; an operator admits or discards it.",
     ),
     Reason(
+        "blocked",
+        False,
+        "The person's data is being erased.",
+        "Personens uppgifter håller på att raderas.",
+        "An erasure is under way, of everything or of a category that this needs; nothing is allowed meanwhile.",
+    ),
+    Reason(
+        "erased",
+        False,
+        "The person's data has been erased.",
+        "Personens uppgifter har raderats.",
+        "The subject, or a category that this needs, was erased; a category may be used again by a later yes.",
+    ),
+    Reason(
+        "held",
+        False,
+        "The data is kept for the law's sake only.",
+        "Uppgifterna sparas endast för att lagen kräver det.",
+        "A hold keeps a category that this needs; only the purposes that the hold names may use it, until its date.",
+    ),
+    Reason(
         "no_events",
         False,
         "Nothing is known about the person.",
@@ -150,6 +171,13 @@ REASONS: Final = _list(
         "The person has said no.",
         "Personen har tackat nej.",
         "A refusal that no grant outranks.",
+    ),
+    Reason(
+        "suppressed",
+        False,
+        "The person said no before their data was erased.",
+        "Personen sa nej innan uppgifterna raderades.",
+        "A suppression covers what is asked; only a verified yes lifts it.",
     ),
     Reason(
         "opted_out",
@@ -230,7 +258,7 @@ REASONS: Final = _list(
     ),
 )
 
-NO_REASONS: Final = frozenset({"withdrawn", "refused", "opted_out", "objected"})
+NO_REASONS: Final = frozenset({"withdrawn", "refused", "opted_out", "objected", "suppressed"})
 """Reasons that tell of a person's past; keys without the read scope see ``opted_out`` for all of them."""
 
 MASKED_REASON: Final = "opted_out"

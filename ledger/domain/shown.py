@@ -18,6 +18,9 @@ __all__ = ["event_fields", "standing_fields", "time_text"]
 def standing_fields(row: Row) -> dict[str, Any]:
     """One row of standing, by the names of ``GET /v1/subjects/{subject_id}/standing``."""
     first, detail, second = row.first, row.detail, row.second
+    if row.kind == "erasure" and second is not None:
+        # Erased is no end of having been blocked, it is more of it.
+        first, second = second, None
     return {
         "shape": row.shape,
         "voice": row.voice,

@@ -134,7 +134,7 @@ def test_adding_a_no_or_removing_a_yes_never_turns_deny_into_allow_in_many_logs(
 def test_the_laws_find_a_coming_grant_put_in_the_place_of_a_standing_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(domain_standing, "_instance", lambda text, verified, envelope, record: text)
+    monkeypatch.setattr(domain_standing, "instance_of", lambda text, verified, envelope, record: text)
     assert law_broken_by(range(1_500)) is not None
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.domain import ranks, standing, weighing
+from ledger.domain import ranks, row_forms, standing, weighing
 from ledger.domain.events import Envelope, Lane
 from ledger.domain.ranks import Rank, Record
 from ledger.read_model.folding import stamping
@@ -250,7 +250,8 @@ def with_the_seen_of_another_partition(patch: pytest.MonkeyPatch) -> None:
 
 
 def with_rows_of_two_lanes_joined(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(standing, "_lane_mark", lambda record: "")
+    patch.setattr(standing, "lane_mark", lambda record: "")
+    patch.setattr(row_forms, "lane_mark", lambda record: "")
 
 
 def with_stated_times_in_place_of_measured_ones(patch: pytest.MonkeyPatch) -> None:

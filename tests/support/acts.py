@@ -27,6 +27,7 @@ from ledger.domain.events import (
     Scope,
     Seen,
     SubjectEvent,
+    SuppressionCarried,
     Voice,
 )
 from ledger.domain.ranks import Record, advance_stamp
@@ -230,14 +231,23 @@ def catalogues(draw: st.DrawFn) -> Catalogue:
         )
         for key, notice in catalogue.notices.items()
     }
-    varied = msgspec.structs.replace(catalogue, purposes=purposes, notices=notices)
+    holds = {
+        key: msgspec.structs.replace(hold, purposes=tuple(name for name in hold.purposes if name in purposes))
+        for key, hold in catalogue.holds.items()
+    }
+    varied = msgspec.structs.replace(catalogue, purposes=purposes, notices=notices, holds=holds)
     assert unsound_places(varied) == []
     return varied
 
 
 halves = st.builds(
     Half,
-    value=st.sampled_from(("given", "opted_in", "withdrawn", "refused", "opted_out", "objected", "abducted")),
+    value=st.sampled_from(
+        (
+            "given", "opted_in", "withdrawn", "refused", "opted_out", "objected", "suppressed", "blocked", "erased",
+            "held", "abducted",
+        )
+    ),
     rank_ms=moments,
     rank_seq=st.integers(0, 60),
     event_id=st.sampled_from((b"a" * 16, b"b" * 16)),
@@ -260,7 +270,10 @@ rows = st.builds(
     shape=st.sampled_from(("yes", "no", "pair", "episode", "fact", "remark")),
     voice=st.sampled_from(("person", "administrator", "controller", "authority", "signal", "poltergeist")),
     kind=st.sampled_from(
-        ("consent", "preference", "objection", "double_opt_in", "suppression", "restriction", "minor")
+        (
+            "consent", "preference", "objection", "double_opt_in", "suppression", "restriction", "minor", "erasure",
+            "hold", "link", "erased_before",
+        )
     ),
     purpose=st.sampled_from(("", *PURPOSES)),
     purpose_group=st.sampled_from(("", "", "marketing", "@marketing", "@riddles", "riddles")),
@@ -301,7 +314,7 @@ def _random_act(random: Random, number: int, now: int, lanes: Sequence[Lane]) ->
     wide = random.choice((exact, exact, Scope(channel=channel), Scope(purpose_group="marketing"), Scope()))
     message_class = random.choice((None, None, "marketing"))
     expires_at = random.choice((None, None, BASE_MS + 500_000, BASE_MS + 700_000))
-    match random.randrange(8):
+    match random.randrange(9):
         case 0 | 1 | 2:
             return ConsentGiven(
                 envelope=envelope,
@@ -323,6 +336,8 @@ def _random_act(random: Random, number: int, now: int, lanes: Sequence[Lane]) ->
             return ConsentWithdrawn(envelope=envelope, scope=wide)
         case 6:
             return ObjectionRaised(envelope=envelope, scope=wide, episode_id=envelope.event_id)
+        case 7:
+            return SuppressionCarried(envelope=envelope, scope=wide, rank_ms=now - 200_000, rank_seq=0)
         case _:
             return random.choice(
                 (

@@ -8,6 +8,7 @@ from ledger.domain.catalogue import (
     Basis,
     Catalogue,
     Controller,
+    Hold,
     MessageClass,
     Notice,
     NoticeText,
@@ -28,7 +29,7 @@ def small_catalogue(controller: str = "example", version: int = 1) -> Catalogue:
 
     ``newsletter``, ``profiling`` and ``sharing`` rest on consent, ``offers`` (direct marketing) and ``survey`` on
     legitimate interests, ``delivery`` on contract. ``signup@1`` and ``signup@3`` cover the first three,
-    ``terms@1`` only ``delivery``.
+    ``terms@1`` only ``delivery``. ``invoices``, where it is stated, keeps ``contact`` for ``delivery``.
     """
     return Catalogue(
         format=1,
@@ -48,6 +49,7 @@ def small_catalogue(controller: str = "example", version: int = 1) -> Catalogue:
             "globex": Recipient(id="globex", title=_en("Globex"), task=_en("Advertising"), country="SE"),
         },
         groups={"marketing": _en("All marketing")},
+        holds={"invoices": _invoices()},
         notices={
             notice.reference: notice
             for notice in (
@@ -105,6 +107,18 @@ def _purposes() -> tuple[Purpose, ...]:
             message_class="service",
             channels=("email", "sms"),
         ),
+    )
+
+
+def _invoices() -> Hold:
+    return Hold(
+        id="invoices",
+        title=_en("Invoices"),
+        source="bokföringslagen (1999:1078) 7 kap. 2 §",
+        categories=("contact",),
+        purposes=("delivery",),
+        years=7,
+        until_year_end=True,
     )
 
 

@@ -14,7 +14,7 @@ from ledger.domain.acts import (
     noes_first,
     unsubscribe_as,
 )
-from ledger.domain.events import Envelope, ObjectionRaised, is_protective
+from ledger.domain.events import ConsentGiven, Envelope, ObjectionRaised, is_protective
 from tests.support.catalogue import small_catalogue
 
 ENVELOPE = Envelope(event_id=b"e" * 16, act_id=b"a" * 16, controller="example", source="test")
@@ -36,6 +36,13 @@ def test_each_act_has_its_event_and_both_agree_on_what_protects(kind: ActKind, e
     made = event_of(Act(act=kind, purpose="newsletter", channel="email", notice="signup@3"), ENVELOPE)
     assert type(made).__name__ == event
     assert is_protective(made) == (kind in PROTECTIVE_KINDS)
+
+
+def test_a_grant_whose_address_was_proved_says_so() -> None:
+    grant = Act(act=ActKind.GRANT, purpose="newsletter", channel="email", notice="signup@3", verified=True)
+    made = event_of(grant, ENVELOPE)
+    assert isinstance(made, ConsentGiven)
+    assert made.verified
 
 
 def test_what_can_allow_and_what_can_only_tighten_are_disjoint() -> None:

@@ -34,6 +34,7 @@ GRANT: dict[str, Any] = {"act": "grant", "purpose": "newsletter", "channel": "em
         ({"recipient": "anna@example.se"}, "recipient", "email_in_field"),
         ({"category": "811218-9876"}, "category", "personal_number_in_field"),
         ({"item": "0701-234567"}, "item", "phone_in_field"),
+        ({"verified": "true"}, "verified", "field_wrong_type"),
         ({"expires_at": 7}, "expires_at", "time_malformed"),
         ({"expires_at": "2027-01-01"}, "expires_at", "time_malformed"),
     ],

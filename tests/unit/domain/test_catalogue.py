@@ -61,7 +61,7 @@ def test_a_document_is_measured_in_bytes() -> None:
         with pytest.raises(Rejected) as raised:
             parse_document(document)
         assert raised.value.code == "catalogue_too_large"
-    padded = canonical_document(SMALL).ljust(MAX_DOCUMENT_BYTES)
+    padded = canonical_document(SMALL).encode().ljust(MAX_DOCUMENT_BYTES)
     assert parse_document(padded) == SMALL
 
 
@@ -120,7 +120,7 @@ def test_a_notice_may_end_and_a_sound_catalogue_has_no_findings() -> None:
 def test_no_more_purposes_than_can_be_held() -> None:
     newsletter = SMALL.purposes["newsletter"]
     purposes = {f"p{n}": replaced(newsletter, id=f"p{n}") for n in range(MAX_PURPOSES + 1)}
-    findings = unsound_places(replaced(SMALL, purposes=purposes, notices={}))
+    findings = unsound_places(replaced(SMALL, purposes=purposes, notices={}, holds={}))
     assert findings == [f"there are {MAX_PURPOSES + 1} purposes, at most {MAX_PURPOSES} can be held"]
 
 

@@ -45,6 +45,10 @@ NEWS = "om.news"
         (with_entry("purposes", NEWS, title={"sv": "Nytt", "en": "New"}), "purposes.om.news.title"),
         (without("purposes", NEWS), "purposes.om.news"),
         (without("groups", "marketing"), "groups.marketing"),
+        (without("holders", "crm"), "holders.crm"),
+        (with_entry("holders", "crm", deadline_days=3), "holders.crm.deadline_days"),
+        (with_entry("holds", "bookkeeping", years=10), "holds.bookkeeping.years"),
+        (with_entry("holds", "bookkeeping", purposes=()), "holds.bookkeeping.purposes"),
     ],
 )
 def test_what_takes_away_or_only_renames_does_not_widen(new: Catalogue, place: str) -> None:
@@ -80,6 +84,10 @@ def test_what_takes_away_or_only_renames_does_not_widen(new: Catalogue, place: s
             "notices.cookies@1.purposes",
         ),
         (
+            with_entry("holds", "bookkeeping", purposes=("om.accounting", "om.invoice")),
+            "holds.bookkeeping.purposes",
+        ),
+        (
             msgspec.structs.replace(OMILON, channels={**OMILON.channels, "sms": {"sv": "Sms", "en": "SMS"}}),
             "channels.sms",
         ),
@@ -89,6 +97,12 @@ def test_what_may_allow_something_new_widens(new: Catalogue, place: str) -> None
     found = changes(OMILON, new)
     assert [change.place for change in found] == [place]
     assert widens(found)
+
+
+def test_a_new_holder_allows_nothing_and_a_new_hold_may() -> None:
+    for table, key, wider in (("holders", "panel", False), ("holds", "bookkeeping", True)):
+        (found,) = changes(without(table, key), OMILON)
+        assert (found.place, found.kind, found.widens) == (f"{table}.{key}", "added", wider)
 
 
 def test_the_same_catalogue_has_no_changes() -> None:

@@ -145,7 +145,7 @@ def test_what_cannot_be_weighed_comes_before_what_is_switched_off_and_the_latest
     for found in (rows, rows[::-1]):
         answer = decide(CATALOGUE, found, question, NOON)
         assert (answer.reason, answer.deciding_events) == ("switched_off", (latest.first.event_id.hex(),))
-    odd = msgspec.structs.replace(first, row_key=b"new", kind="suppression")
+    odd = msgspec.structs.replace(first, row_key=b"new", kind="minor")
     for found in ((*rows, odd), (odd, *rows)):
         assert decide(CATALOGUE, found, question, NOON).reason == "not_understood"
 
@@ -160,7 +160,7 @@ def test_one_grant_must_outrank_every_no() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"kind": "suppression"}, {"shape": "hold"}, {"shape": "pair", "kind": "restriction"}]
+    "change", [{"kind": "minor"}, {"shape": "hold"}, {"shape": "pair", "kind": "restriction"}]
 )
 def test_a_row_that_this_version_cannot_weigh_denies(change: dict[str, str]) -> None:
     history = History()
