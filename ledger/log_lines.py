@@ -37,6 +37,8 @@ _LIBRARY_LEVELS: Final = {
     "aiokafka": logging.WARNING,
     "faust": logging.WARNING,
     "mode": logging.WARNING,
+    # It warns of every tick of a timer that took longer than the pause between two: ours only ever work on.
+    "mode.timers": logging.ERROR,
     "asyncio": logging.WARNING,
     "uvicorn.access": logging.WARNING,
 }

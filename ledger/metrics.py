@@ -9,15 +9,25 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 __all__ = [
+    "ACKNOWLEDGEMENTS",
     "APPEND_DURATION",
     "BATCH_DURATION",
     "DECISIONS",
     "DECISION_DURATION",
+    "ERASURES_DUE",
+    "ERASURES_OVERDUE",
     "EVENTS_APPENDED",
     "EVENTS_APPLIED",
     "EVENTS_DUPLICATE",
+    "EVIDENCE_LOST",
+    "EVIDENCE_RECORDS",
+    "EVIDENCE_WAIT",
     "HTTP_REQUESTS",
     "HTTP_REQUEST_DURATION",
+    "LATE_PROTECTIVE_ACTS",
+    "ORDERS_OVERDUE",
+    "ORDERS_SENT",
+    "ORDERS_VERIFIED",
     "PARTITIONS_OWNED",
     "PROJECTION_LAG_EVENTS",
     "PROJECTION_LAG_SECONDS",
@@ -25,6 +35,7 @@ __all__ = [
     "PROJECTION_REFUSED",
     "QUARANTINE_ENTRIES",
     "QUARANTINE_OPEN",
+    "QUARANTINE_RESOLUTIONS",
     "REACTION_HEARTBEATS",
     "REACTION_HEARTBEAT_AT",
     "RECORDS_UNATTRIBUTABLE",
@@ -90,6 +101,31 @@ RECORDS_UNATTRIBUTABLE: Final = Counter(
     "ledger_records_unattributable_total",
     "Records set aside that name no subject, so that nobody is denied by them: one may be a withdrawal",
 )
+LATE_PROTECTIVE_ACTS: Final = Counter(
+    "ledger_late_protective_acts_total",
+    "Noes recorded under the id of somebody who was erased: the caller must forget the id, and name the person anew",
+)
+ERASURES_DUE: Final = Gauge(
+    "ledger_erasures_due",
+    "Open rights requests that the last round of the erasure worker looked at",
+)
+ERASURES_OVERDUE: Final = Counter(
+    "ledger_erasures_overdue_total",
+    "Rights requests that became overdue: a holder is silent, or the day on which the person is owed an answer has passed",
+)
+EVIDENCE_RECORDS: Final = Counter(
+    "ledger_evidence_records_total",
+    "Records of evidence topics, by what became of them",
+    ["outcome"],
+)
+EVIDENCE_LOST: Final = Counter(
+    "ledger_evidence_lost_total",
+    "Records of evidence that the retention of their topic deleted before they were read",
+)
+EVIDENCE_WAIT: Final = Gauge(
+    "ledger_evidence_wait_seconds",
+    "Age of the oldest evidence in the last fetch; above half the retention of 30 days, evidence is about to be lost",
+)
 REACTION_HEARTBEATS: Final = Counter(
     "ledger_reactions_heartbeats_total",
     "Heartbeats of the timer that the agent has taken",
@@ -107,6 +143,11 @@ QUARANTINE_OPEN: Final = Gauge(
     "ledger_quarantine_entries_open",
     "Records that could not be applied and that nobody has admitted or discarded yet",
     ["source", "reason"],
+)
+QUARANTINE_RESOLUTIONS: Final = Counter(
+    "ledger_quarantine_resolutions_total",
+    "Events that admit or discard a record in doubt, by what they came to",
+    ["source", "outcome"],
 )
 DECISIONS: Final = Counter(
     "ledger_decisions_total",
@@ -129,6 +170,25 @@ HTTP_REQUEST_DURATION: Final = Histogram(
     "Time to answer a request, by route template",
     ["route", "method"],
     buckets=SECONDS_BUCKETS,
+)
+ORDERS_SENT: Final = Counter(
+    "ledger_erasure_orders_sent_total",
+    "Orders to holders, by whether they went out for the first time, again, or could not be sent",
+    ["outcome"],
+)
+ORDERS_OVERDUE: Final = Counter(
+    "ledger_erasure_orders_overdue_total",
+    "Orders whose day has passed without an answer as good as the catalogue demands",
+)
+ORDERS_VERIFIED: Final = Counter(
+    "ledger_erasure_orders_verified_total",
+    "Orders whose topic was scanned: clean, not yet clean, or not readable",
+    ["outcome"],
+)
+ACKNOWLEDGEMENTS: Final = Counter(
+    "ledger_erasure_acknowledgements_total",
+    "Answers of holders: taken, repeated, or the code by which they were refused",
+    ["outcome"],
 )
 
 

@@ -20,6 +20,14 @@ import msgspec
 
 from ledger.errors import ConfigurationError
 from ledger.setting_names import SERVICE_ADDRESSES, SETTINGS, Setting
+from ledger.setting_roles import (
+    SECRET_FIELDS,
+    ApiSettings,
+    ClientSettings,
+    FoldSettings,
+    OperatorSettings,
+    ReactionsSettings,
+)
 
 __all__ = [
     "ApiSettings",
@@ -34,78 +42,11 @@ __all__ = [
     "inherited_environment",
     "load",
     "require",
+    "secret_files",
     "state_folder",
 ]
 
 _PREFIX: Final = "LEDGER_"
-
-
-class _Role(msgspec.Struct, frozen=True, kw_only=True):
-    """What every role may be told: how it logs, and the failpoint of a fault test."""
-
-    log_level: str = "info"
-    failpoint: str | None = None
-    allow_failpoints: bool = False
-
-
-class FoldSettings(_Role, frozen=True, kw_only=True):
-    """The fold worker: reads the log, owns the read model. It never sees a key of the vault."""
-
-    kafka_bootstrap: str
-    postgres_dsn: str
-    fold_controllers: str | None = None
-    staleness_bound_seconds: float = 30.0
-    metrics_port: int | None = None
-
-    @property
-    def controllers(self) -> tuple[str, ...]:
-        """The controllers that this worker folds; empty means all."""
-        names = (self.fold_controllers or "").split(",")
-        return tuple(sorted({name.strip() for name in names if name.strip()}))
-
-
-class ReactionsSettings(_Role, frozen=True, kw_only=True):
-    """The reactions worker: timers and agents beside the fold."""
-
-    kafka_bootstrap: str
-    postgres_dsn: str
-    vault_dsn: str
-    metrics_port: int | None = None
-
-
-class ApiSettings(_Role, frozen=True, kw_only=True):
-    """The HTTP API: the only process that holds the pepper and the keys of the vault."""
-
-    kafka_bootstrap: str
-    postgres_dsn: str
-    vault_dsn: str
-    pepper_file: Path
-    sealing_key_file: Path
-    key_encryption_key_file: Path
-    api_host: str = "127.0.0.1"
-    api_port: int = 8080
-    staleness_bound_seconds: float = 30.0
-
-
-class OperatorSettings(_Role, frozen=True, kw_only=True):
-    """The command line. Nothing is required up front: each command asks with :func:`require` for what it uses."""
-
-    kafka_bootstrap: str | None = None
-    postgres_dsn: str | None = None
-    vault_dsn: str | None = None
-    pepper_file: Path | None = None
-    sealing_key_file: Path | None = None
-    key_encryption_key_file: Path | None = None
-    url: str | None = None
-    staleness_bound_seconds: float = 30.0
-
-
-class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The SDK in another team's service."""
-
-    url: str | None = None
-    api_key: str | None = None
-    kafka_bootstrap: str | None = None
 
 
 class SettingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +90,11 @@ def require(settings: OperatorSettings, field: str) -> str:
         name = _PREFIX + field.upper()
         raise ConfigurationError("setting_missing", f"{name} is not set: {SETTINGS[name].meaning}.", setting=name)
     return str(value)
+
+
+def secret_files(settings: OperatorSettings) -> tuple[Path, ...]:
+    """The files of all the vault's secrets, or :class:`ConfigurationError` that names the first one not set."""
+    return tuple(Path(require(settings, field)) for field in SECRET_FIELDS)
 
 
 def environment(

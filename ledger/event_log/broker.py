@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from ledger.errors import Unavailable
 
-__all__ = ["REQUEST_TIMEOUT_S", "administering", "reading", "translated"]
+__all__ = ["REQUEST_TIMEOUT_S", "administering", "reading", "translated", "writing"]
 
 REQUEST_TIMEOUT_S: Final = 10.0
 """How long one request may take before it is sent again on a new connection."""
@@ -64,3 +64,25 @@ async def reading(bootstrap: str, **options: Any) -> AsyncIterator[AIOKafkaConsu
             yield consumer
         finally:
             await consumer.stop()
+
+
+@asynccontextmanager
+async def writing(bootstrap: str, client_id: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer for what may stand twice and bears no time of its own (tombstones, acknowledgements of orders).
+
+    Acknowledged by all in-sync replicas. Not idempotent: such a producer retries for ever, and this one must say
+    after a request's timeout that nobody acknowledged. For the log there is the ``Appender``.
+    """
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=False,
+        request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+    )
+    with translated():
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            await producer.stop()

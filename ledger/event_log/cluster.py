@@ -62,14 +62,22 @@ async def describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> Found:
     return Found(topics=found, replicas=min(MAX_REPLICAS, len(cluster["brokers"])))
 
 
-async def create_topics(admin: AIOKafkaAdminClient, topics: Iterable[Topic], replicas: int) -> None:
-    """Make topics; one that exists already is left as it is. Raises ``ConfigurationError(topic_refused)``."""
+async def create_topics(
+    admin: AIOKafkaAdminClient,
+    topics: Iterable[Topic],
+    replicas: int,
+    changed: Mapping[str, str] | None = None,
+) -> None:
+    """Make topics; one that exists already is left as it is. ``changed`` replaces settings of the table.
+
+    Raises ``ConfigurationError(topic_refused)``.
+    """
     new = [
         NewTopic(
             name=topic.name,
             num_partitions=topic.partitions,
             replication_factor=replicas,
-            topic_configs=topic.settings(replicas),
+            topic_configs=topic.settings(replicas) | dict(changed or {}),
         )
         for topic in topics
     ]

@@ -18,7 +18,7 @@ from ledger.event_log import codec
 from ledger.event_log.broker import translated
 from ledger.event_log.producer import Appender, Attempt
 
-__all__ = ["GENESIS_FETCH_WAIT_MS", "GenesisRecord", "expected_genesis", "is_same_log", "read_geneses", "read_genesis", "write_genesis"]
+__all__ = ["GENESIS_FETCH_WAIT_MS", "GenesisRecord", "expected_genesis", "is_genesis", "is_same_log", "read_geneses", "read_genesis", "write_genesis"]
 
 GENESIS_ID_BYTES: Final = 16
 GENESIS_FETCH_WAIT_MS: Final = 20
@@ -30,29 +30,36 @@ _POLL_MS: Final = 1_000
 
 
 class GenesisRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A genesis as it stands on the log; key, value and broker time are what its digest is taken over."""
+    """A genesis as it stands on the log; key, value and broker time are what its digest is taken over.
+
+    ``is_copied``: its time is that of its origin and not this broker's (KIP-32, CreateTime).
+    """
 
     genesis: LogGenesis
     key: bytes
     value: bytes
     broker_ms: int
+    is_copied: bool = False
 
 
-async def read_genesis(consumer: AIOKafkaConsumer, topic: str, partition: int) -> GenesisRecord | None:
+async def read_genesis(
+    consumer: AIOKafkaConsumer, topic: str, partition: int, *, may_be_copied: bool = False
+) -> GenesisRecord | None:
     """The genesis of a partition, or None when the partition is empty. Leaves the consumer's position behind it.
 
-    ``consumer`` must have the partition assigned, by hand or by its group. Raises ``IntegrityViolation`` when offset
+    ``consumer`` must have the partition assigned, by hand or by its group. With ``may_be_copied`` the caller judges
+    itself whether this log is an exact copy, whose records keep the times of their origin. Raises ``IntegrityViolation`` when offset
     0 is gone (``log_truncated``), holds something else (``log_foreign``) or has a producer's time
     (``log_create_time``), ``Unavailable`` when Kafka does not answer.
     """
-    found = (await read_geneses(consumer, topic, [partition]))[partition]
+    found = (await read_geneses(consumer, topic, [partition], may_be_copied=may_be_copied))[partition]
     if isinstance(found, IntegrityViolation):
         raise found
     return found
 
 
 async def read_geneses(
-    consumer: AIOKafkaConsumer, topic: str, partitions: Iterable[int]
+    consumer: AIOKafkaConsumer, topic: str, partitions: Iterable[int], *, may_be_copied: bool = False
 ) -> dict[int, GenesisRecord | IntegrityViolation | None]:
     """As :func:`read_genesis` for several partitions at once, with what is wrong in place of a genesis."""
     places = [TopicPartition(topic, partition) for partition in partitions]
@@ -66,7 +73,7 @@ async def read_geneses(
                 found[place.partition] = _violation("log_truncated", place)
         unread = [place for place in places if place.partition not in found]
         for place, record in (await _first_records(consumer, unread)).items():
-            found[place.partition] = _as_genesis(place, record)
+            found[place.partition] = _as_genesis(place, record, may_be_copied)
     return found
 
 
@@ -106,6 +113,15 @@ def is_same_log(found: LogGenesis, expected: LogGenesis) -> bool:
     return msgspec.structs.replace(found, genesis_id=expected.genesis_id) == expected
 
 
+def is_genesis(key: bytes | None, value: bytes | None, expected: LogGenesis) -> bool:
+    """Whether a record is the genesis of the partition that ``expected`` describes."""
+    try:
+        found = codec.decode(value or b"")
+    except MalformedRecord:
+        return False
+    return isinstance(found, LogGenesis) and key == GENESIS_KEY and is_same_log(found, expected)
+
+
 async def _first_records(
     consumer: AIOKafkaConsumer, places: Iterable[TopicPartition]
 ) -> dict[TopicPartition, Any]:
@@ -129,10 +145,13 @@ async def _first_records(
     return first
 
 
-def _as_genesis(place: TopicPartition, record: Any) -> GenesisRecord | IntegrityViolation:
+def _as_genesis(
+    place: TopicPartition, record: Any, may_be_copied: bool
+) -> GenesisRecord | IntegrityViolation:
     if record.offset != 0:
         return _violation("log_truncated", place)
-    if record.timestamp_type != _LOG_APPEND_TIME:
+    is_copied = record.timestamp_type != _LOG_APPEND_TIME
+    if is_copied and not may_be_copied:
         return _violation("log_create_time", place)
     try:
         event = codec.decode(record.value)
@@ -140,7 +159,13 @@ def _as_genesis(place: TopicPartition, record: Any) -> GenesisRecord | Integrity
         return _violation("log_foreign", place)
     if not isinstance(event, LogGenesis) or record.key != GENESIS_KEY:
         return _violation("log_foreign", place)
-    return GenesisRecord(genesis=event, key=record.key, value=record.value, broker_ms=record.timestamp)
+    return GenesisRecord(
+        genesis=event,
+        key=record.key,
+        value=record.value,
+        broker_ms=record.timestamp,
+        is_copied=is_copied,
+    )
 
 
 def _violation(code: str, place: TopicPartition) -> IntegrityViolation:

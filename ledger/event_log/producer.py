@@ -103,6 +103,12 @@ class Appender:
     ) -> None:
         await self.close()
 
+    def hold_to(self, deadline_s: float) -> None:
+        """From now on every attempt is given up after ``deadline_s``, those under way included."""
+        self._deadline_s = deadline_s
+        if self._session is not None:
+            self._session.hold_to(deadline_s)
+
     @property
     def in_flight(self) -> int:
         """Records between encoding and acknowledgement."""
@@ -210,6 +216,7 @@ class Appender:
                     await asyncio.sleep(backoff)
                     backoff = min(2 * backoff, _LAST_BACKOFF_S)
                     continue
+                session.hold_to(self._deadline_s)
                 self._session = session
                 self.counts.sessions += 1
                 return session

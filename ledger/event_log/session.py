@@ -122,6 +122,14 @@ class Session:
             raise result
         return result
 
+    def hold_to(self, deadline_s: float) -> None:
+        """Another deadline for every record, those in flight included."""
+        self._deadline_s = deadline_s
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        self._watch_oldest()
+
     async def drain(self, timeout_s: float) -> None:
         """Return when nothing is in flight, or after ``timeout_s``."""
         waiting = [sent.outcome for sent in self._in_flight.values() if not sent.outcome.done()]

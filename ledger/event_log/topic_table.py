@@ -8,6 +8,9 @@ import msgspec
 from ledger.domain.events import Lane
 
 __all__ = [
+    "ACKNOWLEDGEMENTS_TOPIC",
+    "EVIDENCE_RETENTION_MS",
+    "EVIDENCE_TOPIC_PATTERN",
     "HEARTBEAT_TOPIC",
     "LIVE_TOPIC_PATTERN",
     "PARTITIONS_BY_SIZE",
@@ -16,6 +19,7 @@ __all__ = [
     "Topic",
     "all_topics",
     "heartbeat_topic",
+    "orders_topic",
     "topic_name",
     "topics_of",
 ]
@@ -27,11 +31,17 @@ PARTITIONS_BY_SIZE: Final[Mapping[str, int]] = {"small": 1, "medium": 6, "large"
 """Set at creation and never changed: a subject's partition follows from the number (races.md, Q11)."""
 
 HEARTBEAT_TOPIC: Final = "ledger.heartbeat"
+ACKNOWLEDGEMENTS_TOPIC: Final = "ledger.acknowledgements"
+"""Where the holders of every controller answer: they may write to it and not read it."""
 LIVE_TOPIC_PATTERN: Final = r"^ledger\.[a-z0-9][a-z0-9_.-]{0,63}\.events$"
 """What the fold's group subscribes to."""
 
+EVIDENCE_TOPIC_PATTERN: Final = r"^ledger\.(?P<controller>[a-z0-9][a-z0-9_.-]{0,63})\.evidence$"
+"""What the intake of evidence subscribes to."""
+
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000
+_ORDERS_KEPT_MS: Final = 7 * _DAY_MS
 _LANES: Final[tuple[tuple[Kind, Lane], ...]] = (
     ("catalogue", Lane.CATALOGUE),
     ("evidence", Lane.EVIDENCE),
@@ -40,21 +50,27 @@ _LANES: Final[tuple[tuple[Kind, Lane], ...]] = (
     ("events", Lane.LIVE),
 )
 _KIND_OF: Final = {lane: kind for kind, lane in _LANES}
-_RETENTION_MS: Final[Mapping[Lane, int]] = {Lane.EVIDENCE: 30 * _DAY_MS}
+EVIDENCE_RETENTION_MS: Final = 30 * _DAY_MS
+"""The outer bound: it is read within seconds, and deleted once it is in the vault (races.md, D29)."""
+_RETENTION_MS: Final[Mapping[Lane, int]] = {Lane.EVIDENCE: EVIDENCE_RETENTION_MS}
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """One generation of a controller's log, as ``control.log`` has it. ``is_new``: not all genesis records known."""
+    """One generation of a controller's log, as ``control.log`` has it. ``is_new``: not all genesis records known.
+
+    ``is_copy``: its first records were copied from elsewhere, with the times of their origin.
+    """
 
     controller: str
     log_id: bytes
     generation: int
     partitions: int
     is_new: bool
+    is_copy: bool = False
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic as it must be. ``lane`` is None for the heartbeat, which belongs to no log and has no genesis."""
+    """A topic as it must be. ``lane`` is None for one that belongs to no log and has no genesis."""
 
     name: str
     lane: Lane | None
@@ -100,9 +116,18 @@ def heartbeat_topic() -> Topic:
     return Topic(name=HEARTBEAT_TOPIC, lane=None, partitions=1, retention_ms=_HOUR_MS)
 
 
+def orders_topic(controller: str) -> str:
+    """Where the holders of one controller read their orders. An order that expires unread is sent again."""
+    return f"ledger.{controller}.orders"
+
+
 def all_topics(logs: Iterable[Log]) -> tuple[tuple[Topic, Log | None], ...]:
-    """Every topic there must be, with its log."""
+    """Every topic there must be, with its log; None where a topic belongs to no log."""
+    known = tuple(logs)
+    orders = dict.fromkeys(orders_topic(log.controller) for log in known)
     return (
         (heartbeat_topic(), None),
-        *((topic, log) for log in logs for topic in topics_of(log)),
+        (Topic(name=ACKNOWLEDGEMENTS_TOPIC, lane=None, partitions=1, retention_ms=_ORDERS_KEPT_MS), None),
+        *((Topic(name=name, lane=None, partitions=1, retention_ms=_ORDERS_KEPT_MS), None) for name in orders),
+        *((topic, log) for log in known for topic in topics_of(log)),
     )

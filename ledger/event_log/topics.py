@@ -49,6 +49,7 @@ __all__ = [
     "raise_refused",
     "topic_name",
     "topics_of",
+    "wait_for_topics",
 ]
 
 _GENESIS_TIMEOUT_S: Final = 60.0
@@ -104,7 +105,7 @@ async def apply(bootstrap: str, logs: Iterable[Log]) -> tuple[Finding, ...]:
                 continue
             await _bring_about(admin, topics, found)
             if log is not None and log.is_new:
-                await _wait_for_topics(admin, topics)
+                await wait_for_topics(admin, topics)
                 await _write_missing_geneses(consumer, appender, topics, log)
     return tuple(findings)
 
@@ -144,7 +145,8 @@ async def _genesis_differences(consumer: AIOKafkaConsumer, topic: Topic, log: Lo
     places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
     consumer.assign(places)
     findings = []
-    for number, found in sorted((await read_geneses(consumer, topic.name, range(topic.partitions))).items()):
+    read = await read_geneses(consumer, topic.name, range(topic.partitions), may_be_copied=log.is_copy)
+    for number, found in sorted(read.items()):
         where = f"partition {number}"
         if isinstance(found, IntegrityViolation):
             if topic.lane is Lane.EVIDENCE and found.code == "log_truncated":
@@ -197,7 +199,7 @@ async def _write_missing_geneses(
             await write_genesis(appender, topic.name, _genesis(topic, log, 0), _GENESIS_TIMEOUT_S)
 
 
-async def _wait_for_topics(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
+async def wait_for_topics(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
     """Return when every partition has a leader: a new topic is announced before it can be written to."""
     async with asyncio.timeout(_APPEAR_TIMEOUT_S):
         while True:

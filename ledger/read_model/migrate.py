@@ -24,7 +24,7 @@ RUNNER_LOCK_KEY: Final = 0x6C_65_64_67_65_72
 LOCK_TIMEOUT_MS: Final = 10_000
 STATEMENT_TIMEOUT_MS: Final = 300_000
 
-_FILE_NAME: Final = re.compile(r"(?P<number>[0-9]{4})_(?P<schema>control|read_model|vault)(_[a-z0-9_]+)?")
+_FILE_NAME: Final = re.compile(r"(?P<number>[0-9]{4})_(?P<schema>control|read_model|vault|suppression)(_[a-z0-9_]+)?")
 
 
 class Migration(NamedTuple):

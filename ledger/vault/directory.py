@@ -16,7 +16,9 @@ from ledger.domain.identifiers import Identifier, blind_index
 from ledger.errors import Unavailable
 from ledger.read_model import pool, sql
 from ledger.vault import keys
+from ledger.vault.controllers import Controller
 from ledger.vault.secrets import PEPPER_EPOCH, Secrets
+from ledger.vault.suppressions import Suppressions
 
 __all__ = ["Controller", "Directory", "Entry", "SubjectState"]
 
@@ -28,13 +30,6 @@ MAX_BATCH: Final = 1000
 _QUERIES: Final = "ledger.vault.queries"
 
 
-class Controller(NamedTuple):
-    """A controller by both its names: the number keys the tables, the name goes into blind indexes."""
-
-    id: int
-    name: str
-
-
 class SubjectState(str, Enum):
     ACTIVE = "active"
     BLOCKED = "blocked"
@@ -44,12 +39,15 @@ class SubjectState(str, Enum):
 class Entry(NamedTuple):
     """A subject of this controller. Only an active one may be granted or linked anything: the caller must look.
 
-    Valid for 60 s at most (design.md): keep no entry longer, and count from before the call.
+    Valid for 60 s at most (design.md): keep no entry longer, and count from before the call. ``carry_pending``: the
+    person was erased before, and the id is handed out to nobody until :class:`ledger.vault.carrying.Resolver` has
+    put what outlived that on the log.
     """
 
     subject_id: bytes
     state: SubjectState
     created: bool = False
+    carry_pending: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -62,6 +60,7 @@ class Directory:
     def __init__(self, vault: Any, secrets: Secrets) -> None:
         self._vault = vault
         self._secrets = secrets
+        self._suppressions = Suppressions(vault, secrets)
 
     async def lookup(self, controller: Controller, who: Sequence[Identifier]) -> list[Entry | None]:
         """The entry of each identifier in the order given, None where nobody is known; creates nothing, ever."""
@@ -73,8 +72,8 @@ class Directory:
     async def resolve(self, controller: Controller, who: Sequence[Identifier]) -> list[Entry]:
         """The entry of each identifier in the order given, made where there was none; durable on return.
 
-        One transaction for the batch. Different identifiers are different subjects: what belongs together is
-        joined by a link alone. Entries that are not active are reported as they are.
+        Different identifiers are different subjects: what belongs together is
+        joined by a link alone. Entries that are not active, or whose carry is pending, are reported as they are.
         """
         indexes = self._indexes(controller, who)
         wanted = dict(zip(indexes, who, strict=True))
@@ -96,7 +95,7 @@ class Directory:
             rows = await connection.fetch(
                 sql.load("subject_state", _QUERIES), controller.id, list(set(subject_ids))
             )
-        found = {row["subject_id"]: Entry(row["subject_id"], SubjectState(row["state"])) for row in rows}
+        found = {row["subject_id"]: _entry(row) for row in rows}
         return [found.get(subject_id) for subject_id in subject_ids]
 
     async def identifiers_of(self, controller: Controller, subject_id: bytes) -> list[Identifier]:
@@ -108,7 +107,7 @@ class Directory:
             rows = await connection.fetch(
                 sql.load("directory_of_subject", _QUERIES), controller.id, subject_id
             )
-        return [self._open(controller, row) for row in rows]
+        return [self.opened(controller, row) for row in rows]
 
     def _indexes(self, controller: Controller, who: Sequence[Identifier]) -> list[bytes]:
         if len(who) > MAX_BATCH:
@@ -120,22 +119,32 @@ class Directory:
     ) -> dict[bytes, Entry]:
         query = sql.load("directory_find", _QUERIES)
         rows = await connection.fetch(query, controller.id, PEPPER_EPOCH, list(indexes))
-        return {row["blind_index"]: Entry(row["subject_id"], SubjectState(row["state"])) for row in rows}
+        return {row["blind_index"]: _entry(row) for row in rows}
 
     async def _create(
         self, connection: Any, controller: Controller, missing: dict[bytes, Identifier]
     ) -> dict[bytes, Entry]:
         rows = [self._new_row(controller, index, identifier) for index, identifier in missing.items()]
-        inserted = await connection.fetch(
-            sql.load("directory_create", _QUERIES),
-            controller.id,
-            PEPPER_EPOCH,
-            keys.KEY_EPOCH,
-            *_columns(rows),
-        )
+        async with connection.transaction():
+            inserted = await connection.fetch(
+                sql.load("directory_create", _QUERIES),
+                controller.id,
+                PEPPER_EPOCH,
+                keys.KEY_EPOCH,
+                *_columns(rows),
+            )
+            made = {row["blind_index"]: row["subject_id"] for row in inserted}
+            # Asked once the rows are there: whatever erasure let go of these names before has committed by now.
+            erased = await self._suppressions.kept_for(connection, controller.id, list(made))
+            if erased:
+                await connection.execute(
+                    sql.load("subject_carry_pending", _QUERIES),
+                    controller.id,
+                    [made[index] for index in sorted(erased)],
+                )
         return {
-            row["blind_index"]: Entry(row["subject_id"], SubjectState.ACTIVE, created=True)
-            for row in inserted
+            index: Entry(subject_id, SubjectState.ACTIVE, created=True, carry_pending=index in erased)
+            for index, subject_id in made.items()
         }
 
     def _new_row(self, controller: Controller, index: bytes, who: Identifier) -> tuple[object, ...]:
@@ -144,7 +153,11 @@ class Directory:
         sealed = keys.seal_identifier(key, who, controller.id, subject_id, index)
         return index, subject_id, wrapped, who.kind.value, who.normaliser, sealed
 
-    def _open(self, controller: Controller, row: Any) -> Identifier:
+    def opened(self, controller: Controller, row: Any) -> Identifier:
+        """The identifier of a directory row that comes with its subject's wrapped key.
+
+        Raises ``IntegrityViolation(vault_unreadable)`` when the row was moved or changed.
+        """
         kek = self._secrets.key_encryption_key
         key = keys.unwrap_subject_key(kek, row["wrapped_key"], controller.id, row["subject_id"])
         return keys.open_identifier(
@@ -156,6 +169,10 @@ class Directory:
             subject_id=row["subject_id"],
             blind_index=row["blind_index"],
         )
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(row["subject_id"], SubjectState(row["state"]), carry_pending=row["carry_pending"])
 
 
 def _columns(rows: list[tuple[object, ...]]) -> list[list[object]]:

@@ -12,9 +12,20 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.domain.identifiers import Identifier, IdentifierKind
+from ledger.domain.orders import OrderContents
 from ledger.errors import IntegrityViolation
 
-__all__ = ["KEY_EPOCH", "make_subject_key", "open_identifier", "seal_identifier", "unwrap_subject_key"]
+__all__ = [
+    "KEY_EPOCH",
+    "make_subject_key",
+    "open_evidence",
+    "open_identifier",
+    "open_order_contents",
+    "seal_evidence",
+    "seal_identifier",
+    "seal_order_contents",
+    "unwrap_subject_key",
+]
 
 SUBJECT_KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -58,6 +69,46 @@ def open_identifier(
     data = _identifier_data(IdentifierKind(kind), normaliser, controller_id, subject_id, blind_index)
     value = _decrypt(subject_key, sealed, data).decode()
     return Identifier(kind=IdentifierKind(kind), value=value, normaliser=normaliser)
+
+
+def seal_evidence(
+    subject_key: bytes, evidence: bytes, controller_id: int, subject_id: bytes, commitment: bytes
+) -> bytes:
+    """Evidence with its salt under its subject's key, bound to its row and so to the event that names it."""
+    return _encrypt(subject_key, evidence, _evidence_data(controller_id, subject_id, commitment))
+
+
+def open_evidence(
+    subject_key: bytes, sealed: bytes, controller_id: int, subject_id: bytes, commitment: bytes
+) -> bytes:
+    """The evidence of a row. Raises ``IntegrityViolation(vault_unreadable)`` when it is another row's."""
+    return _decrypt(subject_key, sealed, _evidence_data(controller_id, subject_id, commitment))
+
+
+def seal_order_contents(
+    key_encryption_key: bytes, contents: OrderContents, controller_id: int, order_id: bytes
+) -> bytes:
+    """Whom an order is about, as the vault keeps it until the order is answered: the subject's own key is gone by
+    then. Bound to the order's row."""
+    return _encrypt(
+        key_encryption_key, msgspec.msgpack.encode(contents), _order_data(controller_id, order_id)
+    )
+
+
+def open_order_contents(
+    key_encryption_key: bytes, sealed: bytes, controller_id: int, order_id: bytes
+) -> OrderContents:
+    """Whom an order is about. Raises ``IntegrityViolation(vault_unreadable)`` when it is another row's."""
+    opened = _decrypt(key_encryption_key, sealed, _order_data(controller_id, order_id))
+    return msgspec.msgpack.decode(opened, type=OrderContents)
+
+
+def _evidence_data(controller_id: int, subject_id: bytes, commitment: bytes) -> bytes:
+    return msgspec.msgpack.encode((b"evidence", controller_id, subject_id, commitment))
+
+
+def _order_data(controller_id: int, order_id: bytes) -> bytes:
+    return msgspec.msgpack.encode((b"order contents", controller_id, order_id, KEY_EPOCH))
 
 
 def _subject_data(purpose: bytes, controller_id: int, subject_id: bytes) -> bytes:

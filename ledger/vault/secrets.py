@@ -1,4 +1,4 @@
-"""The ledger's three secrets: made once as files, loaded by the processes that need them, told apart by fingerprint.
+"""The ledger's secrets: made once as files, loaded by the processes that need them, told apart by fingerprint.
 
 A process with another pepper would make every known person a stranger, opt-outs included. So each secret has a
 fingerprint in ``control.secret``, and a process whose file does not match it refuses to start.
@@ -35,11 +35,15 @@ PEPPER_EPOCH: Final = 1
 PEPPER: Final = "pepper"
 SEALING_KEY: Final = "sealing_key"
 KEY_ENCRYPTION_KEY: Final = "key_encryption_key"
+SUPPRESSION_PEPPER: Final = "suppression_pepper"
+ORDER_SIGNING_KEY: Final = "order_signing_key"
 # By name: the file that `init` writes into its folder.
 SECRET_FILES: Final = {
     PEPPER: "pepper",
     SEALING_KEY: "sealing-key",
     KEY_ENCRYPTION_KEY: "key-encryption-key",
+    SUPPRESSION_PEPPER: "suppression-pepper",
+    ORDER_SIGNING_KEY: "order-signing-key",
 }
 # A file says what it is, so that two swapped paths are an error and not another pepper.
 _FILE_PREFIX: Final = "ledger-{name}-v1:"
@@ -48,7 +52,9 @@ _INTAKE_DOMAIN: Final = b"consent-ledger intake key v1"
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """What only the ledger's API holds. Each is 32 bytes; ``sealing_key`` is a raw X25519 private key (RFC 7748).
+    """What only the ledger's API and reactions hold. Each is 32 bytes; ``sealing_key`` is a raw X25519 private key
+    (RFC 7748), ``order_signing_key`` a raw Ed25519 one (RFC 8032). ``suppression_pepper`` is apart from ``pepper``
+    because what it makes is kept long after the vault has forgotten (races.md, D38).
 
     Never printed: ``repr`` shows nothing of the values.
     """
@@ -56,6 +62,8 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     pepper: bytes
     sealing_key: bytes
     key_encryption_key: bytes
+    suppression_pepper: bytes
+    order_signing_key: bytes
 
     def __repr__(self) -> str:
         return "<secrets>"
@@ -99,14 +107,10 @@ def init(folder: Path) -> tuple[SecretFile, ...]:
     return tuple(written)
 
 
-def load(pepper_file: Path, sealing_key_file: Path, key_encryption_key_file: Path) -> Secrets:
-    """The secrets from their files, or ``ConfigurationError`` (``secret_missing``, ``secret_malformed``,
+def load(*files: Path) -> Secrets:
+    """The secrets from their files, in the order of :data:`SECRET_FILES`, or ``ConfigurationError`` (``secret_missing``, ``secret_malformed``,
     ``secret_unsafe``) that names the secret."""
-    return Secrets(
-        pepper=_read(PEPPER, pepper_file),
-        sealing_key=_read(SEALING_KEY, sealing_key_file),
-        key_encryption_key=_read(KEY_ENCRYPTION_KEY, key_encryption_key_file),
-    )
+    return Secrets(**{name: _read(name, file) for name, file in zip(SECRET_FILES, files, strict=True)})
 
 
 async def verify_fingerprints(connection: Any, secrets: Secrets) -> None:

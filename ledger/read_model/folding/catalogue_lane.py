@@ -6,11 +6,21 @@ these records means nothing.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ledger.domain.events import CataloguePublished
 from ledger.errors import MalformedRecord
-from ledger.read_model.folding.records import Decode, Folded, Partition, Progress, RawRecord, Tallies
+from ledger.read_model.folding.batch import UNREAD
+from ledger.read_model.folding.records import (
+    Decode,
+    Folded,
+    Partition,
+    Progress,
+    RawRecord,
+    SetAside,
+    Tallies,
+)
 from ledger.read_model.folding.stamping import Stamped, Stamper, history_row, quarantine_row
 from ledger.read_model.folding.validity import catalogue_reason, envelope_reason, is_allowed_in
 
@@ -27,7 +37,7 @@ class CatalogueFold:
         decode: Decode,
         published: Mapping[int, bytes],
         *,
-        set_aside: frozenset[int] = frozenset(),
+        set_aside: SetAside = MappingProxyType({}),
     ) -> None:
         self._stamper = Stamper(partition, before)
         self._partition = partition
@@ -70,8 +80,9 @@ class CatalogueFold:
         )
 
     def _read(self, record: RawRecord) -> tuple[Any, str | None]:
-        if record.offset in self._set_aside:
-            return None, "record_killed_worker"
+        aside = self._set_aside.get(record.offset)
+        if aside in UNREAD:
+            return None, aside
         if record.value is None:
             return None, "malformed_record"
         try:
@@ -80,7 +91,7 @@ class CatalogueFold:
             return None, error.code
         if not is_allowed_in(self._partition.lane, event) or not isinstance(event, CataloguePublished):
             return event, "event_not_allowed_here"
-        reason = envelope_reason(event.envelope, self._partition.controller)
+        reason = aside or envelope_reason(event.envelope, self._partition.controller)
         return event, reason or catalogue_reason(event, _digest(event.document))
 
     def _publish(self, stamped: Stamped, event: CataloguePublished) -> None:

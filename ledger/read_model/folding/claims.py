@@ -18,6 +18,7 @@ from ledger.read_model.folding.records import Partition, PartitionKey, Progress
 
 __all__ = [
     "Taken",
+    "copied_below",
     "create",
     "known_log",
     "note_attempt",
@@ -54,6 +55,13 @@ async def known_log(
     with pool.translated():
         row = await connection.fetchrow(sql.load("log_known"), log_id, generation, controller)
     return None if row is None else (row["controller_id"], row["partitions"])
+
+
+async def copied_below(connection: Any, key: PartitionKey) -> int:
+    """Up to which offset a partition was copied from elsewhere, with the times of its origin; 0 for none."""
+    with pool.translated():
+        found: int = await connection.fetchval(sql.load("log_copied_below"), *key)
+    return found
 
 
 async def create(

@@ -1,23 +1,30 @@
 """What the fold reads, where it stands, and what one batch of one partition amounts to."""
 
-import hashlib
-import struct
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ledger.domain.events import GENESIS_KEY, SUBJECT_ID_BYTES, Event, Lane
+from ledger.domain.log_records import RawRecord, record_digest, schema_fingerprint
 from ledger.domain.rows import Row
 
 __all__ = [
+    "CONFLICTING",
+    "KILLED_WORKER",
+    "UNATTRIBUTABLE",
     "Decode",
+    "Ended",
     "Folded",
     "Partition",
     "PartitionKey",
     "PartitionOf",
+    "Place",
     "Progress",
     "RawRecord",
+    "Resolution",
+    "SetAside",
+    "Settled",
     "StandingKey",
     "Tallies",
     "record_digest",
@@ -25,28 +32,20 @@ __all__ = [
     "subject_of",
 ]
 
+UNATTRIBUTABLE: Final = "unattributable"
+CONFLICTING: Final = "conflicting_event_id"
+KILLED_WORKER: Final = "record_killed_worker"
+
 Decode = Callable[[bytes], Event]
 """Bytes to event, or ``MalformedRecord``; the event log's codec, handed in since stores do not import each other."""
 
 PartitionOf = Callable[[bytes, int], int]
 """The partition of a key among so many: the event log's partitioner."""
 
-SINGLE_OBJECT_MARK: Final = b"\xc3\x01"
-_NULL_LENGTH: Final = -1
-_DIGEST_HEAD: Final = struct.Struct(">qii").pack
 
-
-class RawRecord(Protocol):
-    """One record as Kafka hands it out (aiokafka's ``ConsumerRecord`` is one). ``timestamp`` is broker time in ms."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
+SetAside = Mapping[int, str]
+"""Offsets that are in doubt whatever this version makes of them, with the reason: a worker's after counted starts, a
+replay's of the entries that the live fold opened."""
 
 
 class PartitionKey(NamedTuple):
@@ -101,6 +100,46 @@ StandingKey = tuple[int, bytes, bytes]
 """Controller id, subject id, row key."""
 
 
+class Place(NamedTuple):
+    """Where a record stands within a controller's logs."""
+
+    generation: int
+    lane: int
+    partition: int
+    offset: int
+
+
+class Resolution(NamedTuple):
+    """A counted event that ends a doubt. ``log_id`` and ``place`` name the record in doubt, ``at`` the event itself.
+
+    ``subject_id`` is the event's key, None where the record in doubt has no subject.
+    """
+
+    log_id: bytes
+    place: Place
+    admits: bool
+    subject_id: bytes | None
+    event_id: bytes
+    at: Place
+
+
+class Ended(NamedTuple):
+    """What a resolution came to: admitted, discarded, not_admitted (with the reason), no_open_entry."""
+
+    place: Place
+    outcome: str
+    reason: str | None
+
+
+class Settled(msgspec.Struct, kw_only=True):
+    """What the resolutions of one batch amount to: rows that join, and updates in the order of their queries."""
+
+    standing: dict[StandingKey, Row] = msgspec.field(default_factory=dict)
+    history: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
+    entries: list[tuple[Any, ...]] = msgspec.field(default_factory=list)
+    ended: list[Ended] = msgspec.field(default_factory=list)
+
+
 class Folded(msgspec.Struct, kw_only=True):
     """One batch of one partition, ready to be written: tuples are in the order of the tables' columns."""
 
@@ -112,22 +151,12 @@ class Folded(msgspec.Struct, kw_only=True):
     quarantine: list[tuple[Any, ...]]
     catalogue: list[tuple[Any, ...]]
     tallies: Tallies
+    resolutions: list[Resolution] = msgspec.field(default_factory=list)
+    settled: Settled | None = None
 
     @property
     def records(self) -> int:
         return len(self.history)
-
-
-def record_digest(key: bytes | None, value: bytes | None, broker_ms: int) -> bytes:
-    """SHA-256 over broker time (8 bytes), the lengths of key and value (4 each, -1 for null), key and value.
-
-    Covers what order depends on and what is in no byte of the record itself, the broker time (races.md, D45).
-    Headers are left out: nothing the ledger needs is in one.
-    """
-    key_length = _NULL_LENGTH if key is None else len(key)
-    value_length = _NULL_LENGTH if value is None else len(value)
-    head = _DIGEST_HEAD(broker_ms, key_length, value_length)
-    return hashlib.sha256(b"".join((head, key or b"", value or b""))).digest()
 
 
 def subject_of(key: bytes | None) -> bytes | None:
@@ -135,10 +164,3 @@ def subject_of(key: bytes | None) -> bytes | None:
     if key is None or len(key) != SUBJECT_ID_BYTES or key == GENESIS_KEY:
         return None
     return key
-
-
-def schema_fingerprint(value: bytes | None) -> bytes | None:
-    """The CRC-64-AVRO fingerprint in the framing of a record, if it has one (Avro 1.12, single-object encoding)."""
-    if value is None or len(value) < 10 or not value.startswith(SINGLE_OBJECT_MARK):
-        return None
-    return value[2:10]

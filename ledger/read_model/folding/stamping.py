@@ -13,7 +13,7 @@ from ledger.read_model.folding.records import (
     schema_fingerprint,
 )
 
-__all__ = ["OUTCOME_COLUMN", "Stamped", "Stamper", "history_row", "marked", "quarantine_row"]
+__all__ = ["OUTCOME_COLUMN", "Stamped", "Stamper", "as_record", "history_row", "marked", "quarantine_row"]
 
 # Columns of history that are rewritten when a record turns out to be a repeat or a conflict.
 OUTCOME_COLUMN = 16
@@ -72,19 +72,23 @@ class Stamper:
 
     def as_record(self, stamped: Stamped) -> Record:
         """The stamped record as the domain's rules take it."""
-        partition = self.partition
-        return Record(
-            coordinates=Coordinates(
-                log_id=partition.log_id,
-                generation=partition.generation,
-                lane=partition.lane,
-                partition=partition.partition,
-                offset=stamped.record.offset,
-            ),
-            broker_ms=stamped.broker_ms,
-            stamp_ms=stamped.stamp_ms,
-            clock_floor_ms=stamped.clock_floor_ms,
-        )
+        return as_record(self.partition, stamped)
+
+
+def as_record(partition: Partition, stamped: Stamped) -> Record:
+    """A stamped record of a partition as the domain's rules take it."""
+    return Record(
+        coordinates=Coordinates(
+            log_id=partition.log_id,
+            generation=partition.generation,
+            lane=partition.lane,
+            partition=partition.partition,
+            offset=stamped.record.offset,
+        ),
+        broker_ms=stamped.broker_ms,
+        stamp_ms=stamped.stamp_ms,
+        clock_floor_ms=stamped.clock_floor_ms,
+    )
 
 
 def history_row(

@@ -8,19 +8,29 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from ledger.domain.erasure_rows import ErasureEvent
 from ledger.domain.events import (
     CataloguePublished,
     ConsentGiven,
     ConsentRefused,
     ConsentWithdrawn,
     Envelope,
+    ErasureAcknowledgement,
+    ErasureAdvanced,
+    ErasureOrder,
+    ErasureRequested,
     Event,
     Lane,
     LogGenesis,
     NoticeServed,
     ObjectionRaised,
     PreferenceSet,
+    QuarantineAdmitted,
+    QuarantineDiscarded,
     Scope,
+    SubjectBlocked,
+    SubjectErased,
+    SuppressionCarried,
 )
 from ledger.domain.identifiers import is_id, is_notice_ref, screen
 
@@ -38,8 +48,13 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
 
 def is_allowed_in(lane: Lane, event: Event) -> bool:
-    """Whether this type of event belongs on this lane. A genesis stands at offset 0 alone, so it never does."""
-    if isinstance(event, LogGenesis):
+    """Whether this type of event belongs on this lane. A genesis stands at offset 0 alone, so it never does.
+
+    What an import brings are acts of people; what is done about a person, and about records, goes through live.
+    """
+    if isinstance(event, LogGenesis | ErasureOrder | ErasureAcknowledgement):
+        return False
+    if lane is Lane.BACKFILL and isinstance(event, ErasureEvent | QuarantineAdmitted | QuarantineDiscarded):
         return False
     return isinstance(event, CataloguePublished) is (lane is Lane.CATALOGUE)
 
@@ -61,6 +76,10 @@ def subject_event_reason(event: Event) -> str | None:
     """Why the body of a subject's event cannot be applied, or None."""
     if isinstance(event, NoticeServed):
         return _notice_reason(event.notice) or (_language_reason(event.language) if event.language else None)
+    if isinstance(event, ErasureEvent):
+        return _erasure_reason(event)
+    if isinstance(event, QuarantineAdmitted | QuarantineDiscarded):
+        return _id_reason(event.author) or _id_reason(event.reason)
     if not isinstance(
         event, ConsentGiven | ConsentRefused | ConsentWithdrawn | PreferenceSet | ObjectionRaised
     ):
@@ -75,6 +94,25 @@ def subject_event_reason(event: Event) -> str | None:
     if event.notice is not None and (reason := _notice_reason(event.notice)) is not None:
         return reason
     return _optional_id_reason(event.capture_point) if isinstance(event, ConsentGiven) else None
+
+
+def _erasure_reason(event: ErasureEvent) -> str | None:
+    match event:
+        case ErasureRequested() | SubjectBlocked() | SubjectErased():
+            if event.envelope.request_id is None:
+                return EVENT_INVALID
+            names = event.categories
+            if isinstance(event, SubjectErased):
+                names += tuple(name for held in event.held for name in (held.hold, held.category))
+            return _scope_reason_of(*names)
+        case ErasureAdvanced():
+            if event.envelope.request_id is None:
+                return EVENT_INVALID
+            return _scope_reason_of(event.holder, event.outcome)
+        case SuppressionCarried():
+            return _scope_reason(event.scope) or _scope_reason_of(event.topic, event.message_class)
+        case _:
+            return None
 
 
 def catalogue_reason(event: CataloguePublished, document_digest: bytes) -> str | None:

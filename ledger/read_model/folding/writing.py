@@ -1,4 +1,5 @@
-"""The one transaction of a batch: position by compare-and-set first, then history, standing, quarantine, catalogue.
+"""The one transaction of a batch: position by compare-and-set first, then history, standing, quarantine, catalogue,
+and last the doubts that it ends.
 
 Durable when :func:`write` returns. Killed or cut off at any point, either everything of the batch stands or nothing;
 after an error whose outcome is unknown the position row says which. Safe against a second writer of the same
@@ -12,9 +13,9 @@ from ledger.domain.rows import WHOLE_SHAPES, Half, Row
 from ledger.errors import Conflict
 from ledger.read_model import pool, sql
 from ledger.read_model.folding.batch import merged_standing
-from ledger.read_model.folding.records import Folded, PartitionKey, StandingKey
+from ledger.read_model.folding.records import Folded, PartitionKey, Settled, StandingKey
 
-__all__ = ["OwnedBatch", "PositionMoved", "Step", "open_writer", "write"]
+__all__ = ["OwnedBatch", "PositionMoved", "Step", "open_writer", "write", "write_settled"]
 
 Step = Callable[[str], None]
 """Called by name between the steps of a transaction; a fault test ends or stops the process in it."""
@@ -28,6 +29,8 @@ QUARANTINE_COLUMNS: Final = (
     "controller_id", "generation", "lane", "partition", "offset", "subject_id", "reason", "event_id", "broker_ms",
     "stamp_ms", "clock_floor_ms", "record_digest",
 )  # fmt: skip
+# Where a row of history has what an admitted record adds to it: the key, then the columns of ``quarantine_admit``.
+ADMITTED_COLUMNS: Final = (0, 1, 2, 3, 4, 6, 7, 8, 9, 13, 14, 15, 16, 17, 19)
 CATALOGUE_COLUMNS: Final = (
     "controller_id", "version", "generation", "lane", "partition", "offset", "broker_ms", "effective_from_ms",
     "digest", "document",
@@ -88,8 +91,27 @@ async def write(connection: Any, batches: Sequence[OwnedBatch], *, step: Step | 
             await _join_standing(connection, merged_standing(folded))
             await _copy(connection, "quarantine", QUARANTINE_COLUMNS, (b.quarantine for b in folded))
             await _copy(connection, "catalogue", CATALOGUE_COLUMNS, (b.catalogue for b in folded))
+            for batch in folded:
+                if batch.settled is not None:
+                    await _end_doubts(connection, batch.settled)
             reached("before_commit")
     reached("after_commit")
+
+
+async def write_settled(connection: Any, settled: Settled) -> None:
+    """Writes what resolutions amount to, in one transaction: for a replay, which settles them when all is folded."""
+    with pool.translated():
+        async with connection.transaction():
+            await _join_standing(connection, settled.standing)
+            await _end_doubts(connection, settled)
+
+
+async def _end_doubts(connection: Any, settled: Settled) -> None:
+    admitted = [tuple(row[column] for column in ADMITTED_COLUMNS) for row in settled.history]
+    if admitted:
+        await connection.executemany(sql.load("quarantine_admit"), admitted)
+    if settled.entries:
+        await connection.executemany(sql.load("quarantine_settle"), settled.entries)
 
 
 async def _advance(connection: Any, batches: Sequence[OwnedBatch]) -> None:

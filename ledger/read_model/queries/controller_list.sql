@@ -6,7 +6,11 @@ select
     l.log_id,
     l.generation,
     l.partitions,
-    l.state
+    l.state,
+    exists (
+        select from control.log_copy as copied
+        where copied.log_id = l.log_id and copied.generation = l.generation
+    ) as is_copy
 from control.controller as c
 left join lateral (
     select

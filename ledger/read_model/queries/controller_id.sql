@@ -1,0 +1,2 @@
+-- The id of a controller, by name.
+select id from control.controller where name = $1;
