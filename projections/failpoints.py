@@ -13,7 +13,19 @@ from ledger.errors import ConfigurationError
 
 __all__ = ["STEPS", "Failpoint"]
 
-STEPS: Final = ("after_fetch", "decode", "after_cas", "inside_copy", "before_commit", "after_commit")
+FOLD_STEPS: Final = ("after_fetch", "decode", "after_cas", "inside_copy", "before_commit", "after_commit")
+ERASURE_STEPS: Final = (
+    "erasure_requested",
+    "erasure_identified",
+    "erasure_assessed",
+    "erasure_blocked",
+    "erasure_settled",
+    "erasure_destroyed",
+    "erasure_ordered",
+    "event_sent",
+)
+"""Reached right after the state so named was left, and between an event's acknowledgement and its note."""
+STEPS: Final = FOLD_STEPS + ERASURE_STEPS
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 ResultT = TypeVar("ResultT")

@@ -15,6 +15,7 @@ from ledger.read_model.folding.writing import open_writer
 from ledger.settings import FoldSettings
 from projections.failpoints import Failpoint
 from projections.freshness import Freshness
+from projections.known_schemas import KnownSchemas
 from projections.log_checks import LogProbe
 from projections.membership import Membership, live_topics
 from projections.ownership import Ownership, lanes_of
@@ -56,17 +57,20 @@ class FoldSession:
         async with AsyncExitStack() as stack:
             writer = await open_writer(self._dsn, application_name="ledger-fold", schema=SCHEMA)
             stack.push_async_callback(_closed, writer)
+            self._writer = writer
             beside = await pool.connect(self._dsn, application_name="ledger-fold-freshness", schema=SCHEMA)
             stack.push_async_callback(_closed, beside)
             probe = await _started(stack, LogProbe(bootstrap, "ledger-fold-probe"))
             self._ownership = Ownership(writer, probe, self._owner_name, self._own_ids)
             self._pipeline = await _started(
-                stack, Pipeline(bootstrap, "ledger-fold-reader", writer, self._ownership, self._failpoint)
+                stack,
+                Pipeline(bootstrap, "ledger-fold-reader", writer, self._ownership, self._failpoint, probe),
             )
             self._membership = await _started(
                 stack,
                 Membership(bootstrap, controllers, f"ledger-fold-{self._owner_name}", self._pipeline.reached),
             )
+            self._known_schemas = await _started(stack, KnownSchemas(bootstrap, probe))
             own_probe = await _started(stack, LogProbe(bootstrap, "ledger-fold-freshness"))
             freshness = await _started(
                 stack,
@@ -85,6 +89,7 @@ class FoldSession:
     async def _fold(self, stop: asyncio.Event, ticking: "asyncio.Task[None]") -> None:
         while not stop.is_set():
             self._membership.check()
+            self._known_schemas.check()
             if ticking.done():
                 ticking.result()
             await self._follow_group()
@@ -136,6 +141,7 @@ class FoldSession:
             return
         if found:
             await self._pipeline.hold(found)
+            await self._known_schemas.look(self._writer, found)
 
     async def _let_go(self) -> None:
         held = await self._pipeline.drop(list(self._pipeline.held))

@@ -15,10 +15,11 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from ledger.domain.events import Lane
 from ledger.errors import IntegrityViolation, Unavailable
 from ledger.event_log.topic_table import HEARTBEAT_TOPIC
 from ledger.log_lines import get_logger
-from ledger.metrics import PROJECTION_LAG_EVENTS, PROJECTION_LAG_SECONDS
+from ledger.metrics import PROJECTION_LAG_EVENTS, PROJECTION_LAG_SECONDS, QUARANTINE_OPEN
 from ledger.read_model import pool, sql
 from ledger.read_model.folding.records import PartitionKey
 from projections.held import Held
@@ -28,6 +29,7 @@ __all__ = ["Freshness"]
 
 TICK_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.1
+DOUBTS_SECONDS: Final = 5.0
 BROKER_CLOCK_ALLOWANCE_MS: Final = 1_000
 REQUEST_TIMEOUT_MS: Final = 5_000
 KAFKA_TIMEOUT_SECONDS: Final = 5.0
@@ -66,6 +68,8 @@ class Freshness:
         self._through: dict[TopicPartition, int] = {}
         self._looked_at = 0
         self._silent = False
+        self._doubts: set[tuple[str, str]] = set()
+        self._doubts_due = 0.0
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap, acks="all", linger_ms=0, request_timeout_ms=REQUEST_TIMEOUT_MS
         )
@@ -87,6 +91,7 @@ class Freshness:
             except (KafkaError, TimeoutError, Unavailable, IntegrityViolation) as error:
                 self._report(error)
             await self._write_reached()
+            await self._count_doubts()
             while (left := due - time.monotonic()) > 0:
                 await asyncio.sleep(min(LOOK_SECONDS, left))
                 await self._write_reached()
@@ -151,6 +156,21 @@ class Freshness:
         if reached:
             await self._write(reached)
 
+    async def _count_doubts(self) -> None:
+        """Shows how many doubts of the owned partitions are open; each worker tells of its own, so sums are right."""
+        if time.monotonic() < self._doubts_due:
+            return
+        self._doubts_due = time.monotonic() + DOUBTS_SECONDS
+        owned = [held.partition for held in self._held.values()]
+        keys = [(of.controller_id, of.generation, of.lane.number, of.partition) for of in owned]
+        columns = [list(column) for column in zip(*keys, strict=True)] or [[], [], [], []]
+        with pool.translated():
+            rows = await self._connection.fetch(sql.load("quarantine_open_counts"), *columns)
+        counted = {(Lane.of_number(row["lane"]).value, row["reason"]): row["entries"] for row in rows}
+        for labels in self._doubts | counted.keys():
+            QUARANTINE_OPEN.labels(*labels).set(counted.get(labels, 0))
+        self._doubts |= counted.keys()
+
     async def _write(self, reached: list[tuple[PartitionKey, bytes, _Goal]]) -> None:
         keys = [key for key, _, _ in reached]
         with pool.translated():
@@ -163,22 +183,25 @@ class Freshness:
             )
 
     def _measure(self, ends: Mapping[TopicPartition, int], broker_ms: int) -> None:
-        """The worst of each partition number, over all controllers: no label may name one."""
-        events: dict[int, int] = {}
-        seconds: dict[int, float] = {}
+        """The worst of each partition number, over all controllers: no label may name one.
+
+        The backfill lane is told apart: an import that is being folded makes no answer old.
+        """
+        events: dict[tuple[str, int], int] = {}
+        seconds: dict[tuple[str, int], float] = {}
         for at, end in ends.items():
             held = self._held.get(at)
-            if held is None or not held.is_folded:
+            if held is None:
                 continue
-            behind = end - held.committed.next_offset
-            events[at.partition] = max(events.get(at.partition, 0), behind)
+            place = ("fold_backfill" if held.partition.lane is Lane.BACKFILL else "fold", at.partition)
+            events[place] = max(events.get(place, 0), end - held.committed.next_offset)
             if (through := self._through.get(at)) is not None:
                 age = (broker_ms - through) / 1000
-                seconds[at.partition] = max(seconds.get(at.partition, 0.0), age)
-        for partition, behind in events.items():
-            PROJECTION_LAG_EVENTS.labels("fold", str(partition)).set(behind)
-        for partition, age in seconds.items():
-            PROJECTION_LAG_SECONDS.labels("fold", str(partition)).set(age)
+                seconds[place] = max(seconds.get(place, 0.0), age)
+        for (projection, partition), behind in events.items():
+            PROJECTION_LAG_EVENTS.labels(projection, str(partition)).set(behind)
+        for (projection, partition), age in seconds.items():
+            PROJECTION_LAG_SECONDS.labels(projection, str(partition)).set(age)
 
     def _report(self, error: Exception) -> None:
         if not self._silent:

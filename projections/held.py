@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 import msgspec
 from aiokafka import TopicPartition
 
-from ledger.domain.events import Lane
 from ledger.read_model.folding.claims import Taken
 from ledger.read_model.folding.records import Partition, Progress
 
@@ -18,7 +17,10 @@ NARROW_AFTER: Final = 3
 
 
 class Held(msgspec.Struct, kw_only=True):
-    """``committed`` is what stands in Postgres, ``prepared`` how far records were decoded on top of it."""
+    """``committed`` is what stands in Postgres, ``prepared`` how far records were decoded on top of it.
+
+    Below ``copied_below`` the log is an exact copy, with the times of its origin.
+    """
 
     at: TopicPartition
     partition: Partition
@@ -29,11 +31,7 @@ class Held(msgspec.Struct, kw_only=True):
     crash_count: int
     unclean: bool
     suspect: bool = False
-
-    @property
-    def is_folded(self) -> bool:
-        """The backfill lane's position is owned and not moved: folding it comes with the import."""
-        return self.partition.lane is not Lane.BACKFILL
+    copied_below: int = 0
 
     @property
     def is_narrow(self) -> bool:

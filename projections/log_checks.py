@@ -25,11 +25,12 @@ REQUEST_TIMEOUT_MS: Final = 5_000
 
 
 class Genesis(NamedTuple):
-    """The record at offset 0, with its digest and broker time."""
+    """The record at offset 0, with its digest and broker time: of its origin, if ``is_copied``."""
 
     event: LogGenesis
     digest: bytes
     broker_ms: int
+    is_copied: bool
 
 
 class LogProbe:
@@ -63,13 +64,13 @@ class LogProbe:
         """The genesis record of this partition of the controller's lane.
 
         Raises ``IntegrityViolation``: ``log_truncated`` when offset 0 is gone, ``log_foreign`` when it holds anything
-        else, ``log_create_time`` when its time is not the broker's; ``Unavailable``: ``log_not_ready`` when there is
-        no record at all yet, ``log_unavailable`` when Kafka does not answer.
+        else; ``Unavailable``: ``log_not_ready`` when there is no record at all yet, ``log_unavailable`` when Kafka
+        does not answer. Whether a log may be a copy, the control tables know and not this.
         """
         async with self._lock:
             self._consumer.assign([at])
             try:
-                found = await read_genesis(self._consumer, at.topic, at.partition)
+                found = await read_genesis(self._consumer, at.topic, at.partition, may_be_copied=True)
             finally:
                 self._consumer.pause(at)
         if found is None:
@@ -77,7 +78,8 @@ class LogProbe:
         event = found.genesis
         if (event.controller, event.lane, event.partition) != (controller, lane, at.partition):
             raise _violation("log_foreign", at)
-        return Genesis(event, record_digest(found.key, found.value, found.broker_ms), found.broker_ms)
+        digest = record_digest(found.key, found.value, found.broker_ms)
+        return Genesis(event, digest, found.broker_ms, found.is_copied)
 
     async def continues(self, at: TopicPartition, progress: Progress) -> None:
         """Nothing, if the partition still holds what was folded from it; else ``IntegrityViolation``.
@@ -88,7 +90,7 @@ class LogProbe:
         begin, end = await self._ends(at)
         if not begin <= progress.next_offset <= end:
             raise _violation("log_truncated", at, next_offset=progress.next_offset, end_offset=end)
-        record = await self._record(at, progress.next_offset - 1)
+        record = await self.record(at, progress.next_offset - 1)
         if (
             record is None
             or record_digest(record.key, record.value, record.timestamp) != progress.last_digest
@@ -101,7 +103,8 @@ class LogProbe:
             end = await self._consumer.end_offsets([at])
         return int(begin[at]), int(end[at])
 
-    async def _record(self, at: TopicPartition, offset: int) -> ConsumerRecord | None:
+    async def record(self, at: TopicPartition, offset: int) -> ConsumerRecord | None:
+        """The record at ``offset``, or None when the partition does not have it any more; else ``Unavailable``."""
         async with self._lock:
             self._consumer.assign([at])
             self._consumer.seek(at, offset)

@@ -7,7 +7,7 @@ point sees; the others go on.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
 
@@ -18,15 +18,22 @@ from ledger.log_lines import get_logger
 from ledger.metrics import PROJECTION_REFUSED
 from ledger.read_model.folding import claims
 from ledger.read_model.folding.claims import Taken
-from ledger.read_model.folding.records import Partition
+from ledger.read_model.folding.records import Partition, PartitionKey
 from projections.held import Held, next_attempt
-from projections.log_checks import Genesis, LogProbe
+from projections.log_checks import LogProbe
 
 __all__ = ["Ownership", "lanes_of"]
 
 CATALOGUE_PARTITIONS: Final = 1
 
 _log = get_logger(__name__)
+
+
+class _Examined(NamedTuple):
+    """A partition that is the log it claims to be, and up to which offset it is a copy."""
+
+    partition: Partition
+    copied_below: int
 
 
 class Ownership:
@@ -47,7 +54,7 @@ class Ownership:
         """
         known = await self._probe.topics()
         controller = _controller_of(live)
-        wanted: dict[TopicPartition, tuple[Partition, Genesis]] = {}
+        wanted: dict[TopicPartition, _Examined] = {}
         for lane, at in _by_lane(live).items():
             if at in already:
                 continue
@@ -94,7 +101,7 @@ class Ownership:
 
     async def _examine(
         self, at: TopicPartition, controller: str, lane: Lane
-    ) -> tuple[Partition, Genesis] | None:
+    ) -> _Examined | None:
         try:
             genesis = await self._probe.genesis(at, controller, lane)
         except IntegrityViolation as violation:
@@ -109,6 +116,13 @@ class Ownership:
         if row is None or event.partitions != (CATALOGUE_PARTITIONS if lane is Lane.CATALOGUE else row[1]):
             await self._refuse_topic(at, "log_foreign")
             return None
+        copied_below = await claims.copied_below(
+            self._connection, PartitionKey(event.log_id, event.generation, lane.number, at.partition)
+        )
+        if genesis.is_copied and copied_below == 0:
+            # Its times are a producer's, and nobody has vouched for them as those of the log it was copied from.
+            await self._refuse_topic(at, "log_create_time")
+            return None
         partition = Partition(
             log_id=event.log_id,
             generation=event.generation,
@@ -121,20 +135,19 @@ class Ownership:
             genesis_id=event.genesis_id,
         )
         await claims.create(self._connection, partition, genesis.digest, genesis.broker_ms)
-        return partition, genesis
+        return _Examined(partition, copied_below)
 
-    async def _take(self, wanted: dict[TopicPartition, tuple[Partition, Genesis]]) -> tuple[Held, ...]:
+    async def _take(self, wanted: dict[TopicPartition, _Examined]) -> tuple[Held, ...]:
         if not wanted:
             return ()
-        by_key = {partition.key: at for at, (partition, _) in wanted.items()}
+        by_key = {examined.partition.key: at for at, examined in wanted.items()}
         held = []
         for taken in await claims.take(self._connection, by_key, self._owner_name):
             unclean = taken.previous_owner is not None and taken.previous_owner not in self._own_ids
             self._own_ids.add(taken.owner)
             at = by_key[taken.key]
-            partition, _ = wanted[at]
-            if await self._is_ours(at, partition, taken):
-                held.append(_held(at, partition, taken, unclean=unclean))
+            if await self._is_ours(at, wanted[at].partition, taken):
+                held.append(_held(at, wanted[at], taken, unclean=unclean))
         return tuple(held)
 
     async def _is_ours(self, at: TopicPartition, partition: Partition, taken: Taken) -> bool:
@@ -194,14 +207,15 @@ def _controller_of(live: TopicPartition) -> str:
     return str(live.topic.removeprefix("ledger.").removesuffix(".events"))
 
 
-def _held(at: TopicPartition, partition: Partition, taken: Taken, *, unclean: bool) -> Held:
+def _held(at: TopicPartition, examined: _Examined, taken: Taken, *, unclean: bool) -> Held:
     return Held(
         at=at,
-        partition=partition,
+        partition=examined.partition,
         taken=taken,
         committed=taken.progress,
         prepared=taken.progress,
         crash_offset=taken.crash_offset,
         crash_count=taken.crash_count,
         unclean=unclean,
+        copied_below=examined.copied_below,
     )

@@ -1,0 +1,2 @@
+-- Whether a table, by its quoted name, holds any row.
+select exists (select from {table});

@@ -1,0 +1,1 @@
+"""What newsletter tools and shops export, read and written to the log: ``ledger list import``."""
