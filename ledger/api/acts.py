@@ -15,6 +15,7 @@ from ledger.api.positions import position_in
 from ledger.api.protective import Entry, Findings, is_protective_kind, read_entries
 from ledger.domain.admission import FUTURE_TOLERANCE_MS
 from ledger.domain.events import Capture, Voice
+from ledger.domain.evidence import Evidence, read_evidence
 from ledger.domain.identifiers import is_id, screen
 from ledger.domain.moments import moment_ms
 from ledger.domain.positions import Position
@@ -42,7 +43,8 @@ _CONTENT: Final = msgspec.json.Encoder(order="sorted")
 
 
 class ActForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One act. In a no, a field left out means everything. ``expires_at`` is RFC 3339."""
+    """One act. In a no, a field left out means everything. ``expires_at`` is RFC 3339. ``verified``, of a grant: the
+    identifier was proved to be the person's, as by a click in a mail that was sent to it."""
 
     act: str
     purpose: str | None = None
@@ -56,6 +58,7 @@ class ActForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     topic: str | None = None
     message_class: str | None = None
     language: str | None = None
+    verified: bool | None = None
 
 
 class ActsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +72,7 @@ class ActsBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seen: str | None = None
     capture: str = "self"
     voice: str = "person"
+    evidence: Evidence | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +137,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """One request, read. ``entries`` stand in the order in which they are recorded, noes first.
 
     ``dropped`` are the fields beside the acts that could not be used; ``refusal`` is the first of them as an error,
-    which refuses the yeses. ``content`` tells a repeat from another act: times, wait and ``seen`` are not in it.
+    which refuses the yeses. ``content`` tells a repeat from another act: times, wait, ``seen`` and evidence are not in
+    it.
     """
 
     who: Named
@@ -144,6 +149,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     seen: Position | None
     capture: Capture
     voice: Voice
+    evidence: Evidence | None
     dropped: tuple[FieldReport, ...]
     refusal: Rejected | None
     content: bytes
@@ -167,6 +173,7 @@ def read(body: Mapping[str, Any], now_ms: int) -> Submission:
         seen=findings.take(lambda: _seen(body.get("seen")), None) if yes else None,
         capture=findings.take(lambda: _member(Capture.SELF, "capture", body.get("capture")), Capture.SELF),
         voice=findings.take(lambda: _member(Voice.PERSON, "voice", body.get("voice")), Voice.PERSON),
+        evidence=findings.take(lambda: read_evidence(body.get("evidence")), None),
         dropped=(),
         refusal=None,
         content=_content(body, acts),

@@ -10,6 +10,7 @@ from ledger.api.logs import Log, LogEnds
 from ledger.domain.events import Lane, SubjectEvent
 from ledger.errors import LedgerError, Unavailable
 from ledger.event_log import codec
+from ledger.event_log.clock import seconds_since_boot
 from ledger.event_log.log_info import read_log_info
 from ledger.event_log.producer import Appended, Appender, Attempt
 
@@ -18,6 +19,7 @@ __all__ = ["LogWriter", "Pending"]
 APPEND_TIMEOUT_SECONDS: Final = 8.0
 """How long one request waits for the log. Shorter than the SDK's attempt, so that it hears a reason; the record may
 still arrive, which the retry under the same event id allows for."""
+EVIDENCE_TIMEOUT_SECONDS: Final = 3.0
 GENESIS_TIMEOUT_SECONDS: Final = 5.0
 
 
@@ -39,15 +41,19 @@ class LogWriter:
         self.is_working = True
         """Whether the last append was acknowledged; true before the first."""
 
-    async def append(self, log: Log, subject_id: bytes, pending: Sequence[Pending]) -> list[Appended]:
+    async def append(
+        self, log: Log, subject_id: bytes, pending: Sequence[Pending], *, use_until: float
+    ) -> list[Appended]:
         """Appends the events in one burst; every one is acknowledged by all in-sync replicas on return.
 
-        Raises ``Unavailable`` (``log_unavailable``, ``log_not_ready``) when not all were acknowledged in time: some
-        may be on the log then, so all must be sent again under the same event ids.
+        No attempt begins after ``use_until`` (``seconds_since_boot``): then the person may have been erased since
+        the id was looked up, and an erasure does not wait longer (races.md, D3). Raises ``Unavailable``
+        (``log_unavailable``, ``log_not_ready``) when not all were acknowledged in time: some may be on the log
+        then, so all must be sent again under the same event ids.
         """
         await self._require_genesis(log)
         results = await asyncio.gather(
-            *(self._append_one(log, subject_id, one) for one in pending), return_exceptions=True
+            *(self._append_one(log, subject_id, one, use_until) for one in pending), return_exceptions=True
         )
         appended: list[Appended] = []
         for result in results:
@@ -56,13 +62,36 @@ class LogWriter:
             appended.append(result)
         return appended
 
+    async def append_as_they_are(
+        self, log: Log, subject_id: bytes, events: Sequence[SubjectEvent]
+    ) -> list[Appended]:
+        """As :meth:`append`, for events that say nothing about their own sending, and may be sent to any id."""
+        use_until = seconds_since_boot() + APPEND_TIMEOUT_SECONDS
+        return await self.append(log, subject_id, [_as_it_is(event) for event in events], use_until=use_until)
+
+    async def append_evidence(self, log: Log, subject_id: bytes, sealed: bytes) -> None:
+        """Appends sealed evidence, acknowledged on return; raises ``Unavailable`` as :meth:`append` does.
+
+        Given up sooner than an act: a no is waiting behind it.
+        """
+        await self._require_genesis(log)
+        await self._appender.append(
+            log.topic(Lane.EVIDENCE),
+            log.partition_of(subject_id),
+            subject_id,
+            lambda attempt: sealed,
+            timeout_s=EVIDENCE_TIMEOUT_SECONDS,
+        )
+
     async def aclose(self) -> None:
         await self._appender.close()
 
-    async def _append_one(self, log: Log, subject_id: bytes, pending: Pending) -> Appended:
+    async def _append_one(self, log: Log, subject_id: bytes, pending: Pending, use_until: float) -> Appended:
         partition = log.partition_of(subject_id)
 
         def value(attempt: Attempt) -> bytes:
+            if seconds_since_boot() > use_until:
+                raise Unavailable("log_unavailable", "The act took so long that its subject id grew old.")
             return codec.encode(pending.make(attempt.may_be_repeat))
 
         began = time.perf_counter()
@@ -99,3 +128,7 @@ class LogWriter:
         found = await read_log_info(self._bootstrap, log.controller)
         if (found.log_id, found.generation) != (log.log_id, log.generation):
             raise Unavailable("log_not_ready", "The topic holds another log than the control tables name.")
+
+
+def _as_it_is(event: SubjectEvent) -> Pending:
+    return Pending(type(event).__name__, lambda may_be_repeat: event)

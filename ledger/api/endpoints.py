@@ -75,7 +75,9 @@ class Endpoint:
         services, route = self._services(), self._route
         if services is None:
             raise Unavailable("postgres_unavailable")
+        services.vault_gate.require_open()
         holder = await services.authentication.authenticate(header(scope, b"authorization"))
+        services.vault_gate.require_open(holder.caller.controller_id)
         if route.scope not in holder.caller.scopes:
             raise Forbidden("scope_missing", f"The API key lacks the scope {route.scope.value}.")
         if not holder.confirmed and route.path != "/v1/decisions":

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ledger.api.endpoints import Receive, Scope, Send, send_json
 from ledger.api.services import Services
+from ledger.api.vault_gate import CODE as VAULT_CLOSED
 from ledger.errors import LedgerError
 from ledger.read_model import pool
 
@@ -47,6 +48,8 @@ class Readiness:
         reason = "postgres_unavailable" if services is None else await _postgres_reason(services)
         if services is None or reason is not None:
             return ReadyAnswer(ready=False, reasons=(reason or "postgres_unavailable",))
+        if not services.vault_gate.is_open:
+            return ReadyAnswer(ready=False, reasons=(VAULT_CLOSED,))
         degraded = () if services.writer.is_working else ("log_unavailable",)
         return ReadyAnswer(ready=True, reasons=degraded)
 

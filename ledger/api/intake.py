@@ -1,5 +1,5 @@
 """``POST /v1/acts``. The life of one act: read, resolve the person, judge by the catalogue, claim the idempotency key,
-append, remember the position, compare with what stands, answer.
+append evidence and events, remember the position, compare with what stands, answer.
 
 The key's row is committed before the append. A crash between the two leaves a row without a position: the retry
 appends under the same event ids, as a possible repeat, and the fold counts the first record of each. Durable when it
@@ -9,23 +9,28 @@ answers: every event is then on all in-sync replicas.
 import asyncio
 from collections.abc import Sequence
 
-from ledger import log_lines
+from ledger import log_lines, metrics
 from ledger.api import acts, protective
 from ledger.api.acts import ActsAnswer, Refused, Submission
 from ledger.api.appending import Pending
 from ledger.api.calls import Call, now_ms
 from ledger.api.claiming import check_key, claimed
 from ledger.api.effects import Effect, Given
+from ledger.api.erased_people import without_old_yeses
+from ledger.api.evidence import with_evidence, without_evidence
 from ledger.api.protective import Entry
 from ledger.api.taken import Place, Taken, envelope_of, position_of, recorded_as
 from ledger.domain.acts import Act, event_of
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.events import SubjectEvent
+from ledger.domain.identifiers import Identifier
 from ledger.domain.positions import Position
 from ledger.errors import Conflict, LedgerError, Unavailable
+from ledger.event_log.clock import seconds_since_boot
 from ledger.event_log.producer import Appended
 from ledger.read_model import pool, records
 from ledger.vault.directory import Entry as Subject
+from ledger.vault.directory import SubjectState
 from ledger.vault.intake_keys import ClaimOutcome
 
 __all__ = ["post_acts"]
@@ -39,6 +44,9 @@ async def post_acts(call: Call) -> ActsAnswer:
     check_key(call.idempotency_key)
     log, catalogue = await asyncio.gather(call.services.logs.of(call.caller), _catalogue(call, submission))
     entries = protective.judged(submission.entries, catalogue, submission.refusal, now_ms())
+    entries = await without_old_yeses(call, submission, entries)
+    # From before the look-up: the person may be erased while its answer is on the way.
+    use_until = seconds_since_boot() + call.services.settings.subject_cache_seconds
     subject = await _subject(call, submission, entries)
     if not subject.is_active:
         entries = protective.without_yeses(entries, Conflict("subject_not_active"))
@@ -46,7 +54,12 @@ async def post_acts(call: Call) -> ActsAnswer:
     taken = await claimed(call, submission, place, catalogue, entries)
     if taken.claim is not None and taken.claim.position is not None:
         return await _answer_of_repeat(call, taken, taken.claim.position)
-    given = await _append(call, taken)
+    if subject.is_active:
+        taken = await with_evidence(call, taken)
+        given = await _append(call, taken, use_until)
+    else:
+        taken = without_evidence(taken)
+        given = await _append_late(call, taken, use_until)
     position = position_of(place, [one.appended for one in given])
     effects, _ = await asyncio.gather(
         call.services.effects.of(place.key, given, may_read=call.may_read), _complete(call, taken, position)
@@ -79,18 +92,39 @@ async def _subject(call: Call, submission: Submission, entries: Sequence[Entry])
     return await call.services.people.resolve(call.caller, submission.who)
 
 
-async def _append(call: Call, taken: Taken) -> list[Given]:
+async def _append(call: Call, taken: Taken, use_until: float) -> list[Given]:
     """All events, acknowledged. Noes go first and are waited for: a break-off leaves the safer half."""
     given: list[Given] = []
     for yes in (False, True):
         part = [(entry, _act_of(entry)) for entry in taken.to_record if _act_of(entry).is_yes is yes]
+        if yes and part and taken.evidence_failure is not None:
+            raise taken.evidence_failure
         encoded: dict[int, SubjectEvent] = {}
         pending = [_pending(call, taken, entry, act, encoded) for entry, act in part]
-        appended = await call.services.writer.append(taken.place.log, taken.place.subject_id, pending)
+        appended = await call.services.writer.append(
+            taken.place.log, taken.place.subject_id, pending, use_until=use_until
+        )
         given += [
             Given(act, encoded[entry.place], where)
             for (entry, act), where in zip(part, appended, strict=True)
         ]
+    return given
+
+
+async def _append_late(call: Call, taken: Taken, use_until: float) -> list[Given]:
+    """The noes of somebody under erasure, which waits for them; or of somebody who was erased, whose id is dead.
+
+    Raises ``Unavailable(subject_erased_meanwhile)`` when a person named by address was erased since the look-up: the
+    same request then finds them under their new id, or makes one.
+    """
+    place = taken.place
+    async with call.services.late_noes.held(place.controller_id, place.subject_id) as subject:
+        if subject.state is SubjectState.DESTROYED and isinstance(taken.submission.who, Identifier):
+            raise Unavailable("subject_erased_meanwhile")
+        given = await _append(call, taken, use_until)
+        await subject.note(max(one.appended.offset for one in given) + 1)
+    if subject.state is SubjectState.DESTROYED:
+        metrics.LATE_PROTECTIVE_ACTS.inc(len(given))
     return given
 
 

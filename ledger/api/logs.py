@@ -16,6 +16,7 @@ from ledger.event_log import broker
 from ledger.event_log.partitioner import partition_of
 from ledger.event_log.topics import topic_name
 from ledger.read_model import pool, records
+from ledger.vault.controllers import Controller
 
 __all__ = ["Log", "LogAnswer", "LogEnds", "Logs", "get_log"]
 
@@ -40,7 +41,11 @@ class Log(NamedTuple):
 
 
 class LogAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The log that the key's controller writes, and as whom the key speaks: what a direct producer needs."""
+    """The log that the key's controller writes, and as whom the key speaks: what a direct producer needs.
+
+    ``subject_cache_seconds``: how long it may rely on a subject id, counted from before it asked for it;
+    ``append_deadline_seconds``: from encoding a record to giving it up. An erasure waits for both, and for no more.
+    """
 
     controller: str
     source: str
@@ -48,6 +53,8 @@ class LogAnswer(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     partitions: int
     topic: str
+    subject_cache_seconds: float
+    append_deadline_seconds: float
 
 
 class Logs:
@@ -59,16 +66,20 @@ class Logs:
 
     async def of(self, caller: Caller) -> Log:
         """The log of the caller's controller. Raises ``Unavailable(log_not_ready)`` when it has none."""
-        kept = self._kept.get(caller.controller_id)
+        return await self.of_controller(Controller(caller.controller_id, caller.controller))
+
+    async def of_controller(self, controller: Controller) -> Log:
+        """The log of this controller. Raises ``Unavailable(log_not_ready)`` when it has none."""
+        kept = self._kept.get(controller.id)
         asked_at = time.monotonic()
         if kept is not None and asked_at - kept[1] < KEPT_SECONDS:
             return kept[0]
         async with pool.borrowed(self._connections) as connection:
-            found = await records.log_of_controller(connection, caller.controller_id)
+            found = await records.log_of_controller(connection, controller.id)
         if found is None:
             raise Unavailable("log_not_ready")
-        log = Log(caller.controller, found.log_id, found.generation, found.partitions)
-        self._kept[caller.controller_id] = (log, asked_at)
+        log = Log(controller.name, found.log_id, found.generation, found.partitions)
+        self._kept[controller.id] = (log, asked_at)
         return log
 
 
@@ -112,4 +123,6 @@ async def get_log(call: Call) -> LogAnswer:
         generation=log.generation,
         partitions=log.partitions,
         topic=log.topic(),
+        subject_cache_seconds=call.services.settings.subject_cache_seconds,
+        append_deadline_seconds=call.services.settings.append_deadline_seconds,
     )

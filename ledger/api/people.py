@@ -1,7 +1,8 @@
 """Who a request is about: from ``{"email": …}`` and its like to the subject id of the caller's controller.
 
-``lookup`` never creates; ``resolve`` takes one identifier and makes a subject id if there is none. The controller is
-the key's, always.
+``lookup`` never creates; ``resolve`` takes one identifier and makes a subject id if there is none. Whoever comes back
+after an erasure is known once the noes that outlived it are on the log, and not a moment before. The controller is the
+key's, always.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from ledger.api.keys import Caller
 from ledger.domain.identifiers import Identifier, identifier
 from ledger.errors import NotFound, Rejected
 from ledger.read_model.coalescing import Coalescer
+from ledger.vault.carrying import Resolver
 from ledger.vault.directory import Controller, Directory, Entry
 
 __all__ = ["Named", "People", "SubjectForm", "named", "subject_id_in"]
@@ -69,8 +71,9 @@ def subject_id_in(text: str, path: str) -> bytes:
 class People:
     """The vault's directory, as requests ask it: lookups that wait share one query."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, resolver: Resolver) -> None:
         self._directory = directory
+        self._resolver = resolver
         self._lookups: Coalescer[_Asked, Entry | None] = Coalescer(
             self._look_up, lanes=_LANES, timeout_seconds=LOOKUP_TIMEOUT_SECONDS
         )
@@ -94,11 +97,21 @@ class People:
         controller = _controller(caller)
         if isinstance(who, Identifier):
             (found,) = await self._lookups.ask([_Asked(controller, who)])
-            return found if found is not None else (await self._directory.resolve(controller, [who]))[0]
-        (known,) = await self._directory.known(controller, [who])
+            if found is not None and not found.carry_pending:
+                return found
+            return (await self._resolver.resolve(controller, [who]))[0]
+        (known,) = await self._resolver.known(controller, [who])
         if known is None:
             raise NotFound("subject_unknown")
         return known
+
+    async def erased_before(self, caller: Caller, who: Named) -> int | None:
+        """Until when everything about this person was erased, in ms; None for one who never was."""
+        controller = _controller(caller)
+        names = (
+            [who] if isinstance(who, Identifier) else await self._directory.identifiers_of(controller, who)
+        )
+        return await self._resolver.erased_before(controller, names)
 
     async def require_known(self, caller: Caller, subject_id: bytes) -> None:
         """Returns if this controller has, or had, such a subject; raises ``NotFound(subject_unknown)``."""
@@ -119,7 +132,7 @@ class People:
 
 
 def _id_of(entry: Entry | None) -> bytes | None:
-    return entry.subject_id if entry is not None else None
+    return entry.subject_id if entry is not None and not entry.carry_pending else None
 
 
 def _controller(caller: Caller) -> Controller:

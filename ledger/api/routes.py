@@ -12,9 +12,23 @@ from ledger.api.catalogues import CatalogueAnswer, get_catalogue
 from ledger.api.decisions import DecisionsAnswer, DecisionsBody, post_decisions
 from ledger.api.intake import post_acts
 from ledger.api.keys import ScopeName
+from ledger.api.linking import LinkAnswer, LinkBody, post_link
 from ledger.api.logs import LogAnswer, get_log
+from ledger.api.rights_requests import (
+    ExtensionBody,
+    RefusalBody,
+    RequestsAnswer,
+    RightsRequestBody,
+    get_request,
+    get_requests,
+    post_extension,
+    post_identity,
+    post_refusal,
+    post_request,
+)
 from ledger.api.subjects import (
     HistoryAnswer,
+    ResolvedAnswer,
     StandingAnswer,
     SubjectAnswer,
     SubjectBody,
@@ -23,6 +37,7 @@ from ledger.api.subjects import (
     post_lookup,
     post_resolve,
 )
+from ledger.erasure.requests import RequestView
 
 __all__ = ["ROUTES", "ApiRoute", "Handler"]
 
@@ -85,7 +100,16 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         summary="Find the subject id of a person, or make one.",
         handler=post_resolve,
         request=SubjectBody,
-        response=SubjectAnswer,
+        response=ResolvedAnswer,
+    ),
+    ApiRoute(
+        method="POST",
+        path="/v1/subjects/link",
+        scope=ScopeName.RECORD,
+        summary="Join two names that a verified act proved to be one person's.",
+        handler=post_link,
+        request=LinkBody,
+        response=LinkAnswer,
     ),
     ApiRoute(
         method="GET",
@@ -103,6 +127,59 @@ ROUTES: Final[tuple[ApiRoute, ...]] = (
         handler=get_history,
         response=HistoryAnswer,
         query=("cursor",),
+    ),
+    ApiRoute(
+        method="POST",
+        path="/v1/rights-requests",
+        scope=ScopeName.REQUESTS,
+        summary="Open a person's request to be erased.",
+        handler=post_request,
+        request=RightsRequestBody,
+        response=RequestView,
+        status=202,
+    ),
+    ApiRoute(
+        method="GET",
+        path="/v1/rights-requests",
+        scope=ScopeName.REQUESTS,
+        summary="The rights requests, newest first.",
+        handler=get_requests,
+        response=RequestsAnswer,
+        query=("state", "overdue", "cursor", "limit"),
+    ),
+    ApiRoute(
+        method="GET",
+        path="/v1/rights-requests/{request_id}",
+        scope=ScopeName.REQUESTS,
+        summary="How far a rights request has come.",
+        handler=get_request,
+        response=RequestView,
+    ),
+    ApiRoute(
+        method="POST",
+        path="/v1/rights-requests/{request_id}/identity",
+        scope=ScopeName.REQUESTS,
+        summary="Say that the asker has proved to be the person: an unproven request begins.",
+        handler=post_identity,
+        response=RequestView,
+    ),
+    ApiRoute(
+        method="POST",
+        path="/v1/rights-requests/{request_id}/extension",
+        scope=ScopeName.REQUESTS,
+        summary="Take two further months to answer a request, once.",
+        handler=post_extension,
+        request=ExtensionBody,
+        response=RequestView,
+    ),
+    ApiRoute(
+        method="POST",
+        path="/v1/rights-requests/{request_id}/refusal",
+        scope=ScopeName.REQUESTS,
+        summary="Refuse a request, as long as nothing was blocked.",
+        handler=post_refusal,
+        request=RefusalBody,
+        response=RequestView,
     ),
     ApiRoute(
         method="GET",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any, Final, Self
 
 from ledger.api.appending import LogWriter
@@ -11,14 +12,24 @@ from ledger.api.effects import Effects
 from ledger.api.housekeeping import Housekeeping
 from ledger.api.logs import LogEnds, Logs
 from ledger.api.people import People
-from ledger.event_log.producer import Appender
-from ledger.read_model import pool
+from ledger.api.vault_gate import VaultGate
+from ledger.domain.events import SubjectEvent
+from ledger.erasure.requests import Requests
+from ledger.event_log.producer import Appended, Appender
+from ledger.read_model import pool, producer_wait
 from ledger.read_model.position_watch import PositionWatch
+from ledger.read_model.producer_wait import ProducerWait
 from ledger.read_model.reader import ViewReader
+from ledger.sealing import public_key_of
 from ledger.settings import ApiSettings
 from ledger.vault import secrets
+from ledger.vault.carrying import Resolver
+from ledger.vault.controllers import Controller
 from ledger.vault.directory import Directory
 from ledger.vault.intake_keys import IntakeKeys
+from ledger.vault.late_noes import LateNoes
+from ledger.vault.linking import Linking
+from ledger.vault.suppressions import Suppressions
 
 __all__ = ["Services"]
 
@@ -38,7 +49,9 @@ class Services:
         self.connections = connections
         self._vault = vault
         self.authentication = Authentication(connections)
-        self.people = People(Directory(vault, vault_secrets))
+        self.requests = Requests(vault, vault_secrets)
+        self.late_noes = LateNoes(vault)
+        self.evidence_key = public_key_of(vault_secrets.sealing_key)
         self.intake_keys = IntakeKeys(vault, vault_secrets.intake_mac_key)
         self.reader = ViewReader(connections)
         self.watch = PositionWatch(connections)
@@ -46,21 +59,32 @@ class Services:
         self.logs = Logs(connections)
         self.ends = LogEnds(settings.kafka_bootstrap)
         self.writer = LogWriter(
-            Appender(settings.kafka_bootstrap, client_id="ledger-api"), settings.kafka_bootstrap, self.ends
+            Appender(
+                settings.kafka_bootstrap, client_id="ledger-api", deadline_s=settings.append_deadline_seconds
+            ),
+            settings.kafka_bootstrap,
+            self.ends,
         )
         self.effects = Effects(self.reader, self.watch, self.catalogues)
+        self.directory = Directory(vault, vault_secrets)
+        self.resolver = Resolver(
+            vault, self.directory, Suppressions(vault, vault_secrets), self._append_to_live_lane
+        )
+        self.people = People(self.directory, self.resolver)
+        self.linking = Linking(vault, vault_secrets, self.directory, self.resolver, self._append_to_live_lane)
+        self.vault_gate = VaultGate(
+            settings.kafka_bootstrap, vault, connections, self.reader, vault_secrets
+        )
         self._housekeeping = Housekeeping(self.intake_keys)
 
     @classmethod
     async def open(cls, settings: ApiSettings) -> Self:
         """The services, connected to Postgres and with secrets that this database knows.
 
-        Kafka need not be there: it is connected to when the first act comes. Raises ``Unavailable`` when Postgres is
+        Kafka need not be there yet; until the vault has followed the log, ``vault_gate`` is closed. Raises ``Unavailable`` when Postgres is
         away, ``ConfigurationError`` for a secret that is missing, unsafe or another database's.
         """
-        vault_secrets = secrets.load(
-            settings.pepper_file, settings.sealing_key_file, settings.key_encryption_key_file
-        )
+        vault_secrets = secrets.load(*settings.secret_files)
         async with contextlib.AsyncExitStack() as opened:
             vault = await pool.create_pool(
                 settings.vault_dsn,
@@ -76,16 +100,23 @@ class Services:
                 size=READ_CONNECTIONS,
             )
             opened.callback(connections.terminate)
-            await _verify(settings, vault_secrets)
+            await _introduce(settings, vault_secrets)
             opened.pop_all()
             services = cls(settings, vault_secrets, connections, vault)
             services._housekeeping.start()
+            services.vault_gate.start()
             return services
+
+    async def _append_to_live_lane(
+        self, controller: Controller, subject_id: bytes, events: Sequence[SubjectEvent]
+    ) -> list[Appended]:
+        log = await self.logs.of_controller(controller)
+        return await self.writer.append_as_they_are(log, subject_id, events)
 
     async def aclose(self) -> None:
         """Waits a few seconds for acknowledgements that are under way, then lets everything go."""
         await self.writer.aclose()
-        for part in (self._housekeeping, self.watch, self.reader, self.people):
+        for part in (self.vault_gate, self._housekeeping, self.watch, self.reader, self.people):
             await part.aclose()
         for connections in (self.connections, self._vault):
             try:
@@ -95,10 +126,18 @@ class Services:
                 connections.terminate()
 
 
-async def _verify(settings: ApiSettings, vault_secrets: secrets.Secrets) -> None:
-    """Returns when this database was made with these secrets; the first process of all makes them known."""
-    connection = await pool.connect(settings.postgres_dsn, application_name="ledger-api-secrets")
+async def _introduce(settings: ApiSettings, vault_secrets: secrets.Secrets) -> None:
+    """Returns when this database was made with these secrets; the first process of all makes them known.
+
+    And when erasures wait as long as this process, and the producers that it tells, may rely on an id: before it
+    gives out the first.
+    """
+    connection = await pool.connect(settings.postgres_dsn, application_name="ledger-api-start")
     try:
         await secrets.verify_fingerprints(connection, vault_secrets)
+        with pool.translated():
+            await producer_wait.register(
+                connection, ProducerWait(settings.subject_cache_seconds, settings.append_deadline_seconds)
+            )
     finally:
         await connection.close(timeout=CLOSE_TIMEOUT_SECONDS)

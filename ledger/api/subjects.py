@@ -18,6 +18,7 @@ from ledger.read_model.records import HistoryPlace, HistoryRecord
 
 __all__ = [
     "HistoryAnswer",
+    "ResolvedAnswer",
     "StandingAnswer",
     "SubjectAnswer",
     "SubjectBody",
@@ -38,9 +39,20 @@ class SubjectBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class SubjectAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The subject id in hex; null where nobody is known. Keep it 60 s at most."""
+    """The subject id in hex; null where nobody is known. Keep it no longer than ``GET /v1/log`` allows."""
 
     subject_id: str | None
+
+
+class ResolvedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The subject id in hex. Keep it no longer than ``GET /v1/log`` allows.
+
+    Not ``active``: under erasure, or erased. Then write nothing to the log yourself: ``POST /v1/acts`` takes the
+    person's noes.
+    """
+
+    subject_id: str
+    active: bool
 
 
 class StandingRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,11 +125,11 @@ async def post_lookup(call: Call) -> SubjectAnswer:
     return SubjectAnswer(subject_id=who.hex())
 
 
-async def post_resolve(call: Call) -> SubjectAnswer:
+async def post_resolve(call: Call) -> ResolvedAnswer:
     """``POST /v1/subjects/resolve``: the subject id of this name, made now if there was none; durable on return."""
     body: SubjectBody = call.body
     entry = await call.services.people.resolve(call.caller, named(body.subject))
-    return SubjectAnswer(subject_id=entry.subject_id.hex())
+    return ResolvedAnswer(subject_id=entry.subject_id.hex(), active=entry.is_active)
 
 
 async def get_standing(call: Call) -> StandingAnswer:

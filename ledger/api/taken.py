@@ -12,7 +12,7 @@ from ledger.domain.acts import Act, event_ids
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.events import Capture, Envelope, Lane, Origin, Seen
 from ledger.domain.positions import Position, PositionEntry
-from ledger.errors import FieldReport
+from ledger.errors import FieldReport, LedgerError
 from ledger.event_log.clock import seconds_since_boot
 from ledger.event_log.producer import Appended
 from ledger.read_model.reader import SubjectKey
@@ -40,7 +40,8 @@ class Place(NamedTuple):
 
 class Taken(NamedTuple):
     """``entries`` are all choices of the act, ``to_record`` those that are recorded. ``claim`` is None without an
-    idempotency key. ``reports`` hold for every event."""
+    idempotency key. ``reports`` hold for every event. ``commitment`` names the evidence that was appended for it;
+    ``evidence_failure`` is why none was, where a no goes on without and a yes cannot."""
 
     submission: Submission
     place: Place
@@ -50,6 +51,8 @@ class Taken(NamedTuple):
     act_id: bytes
     claim: Claim | None
     reports: tuple[FieldReport, ...]
+    commitment: bytes | None = None
+    evidence_failure: LedgerError | None = None
 
     def event_id(self, entry: Entry) -> bytes:
         """Made from all entries, so that a choice keeps its id whichever others are refused."""
@@ -87,6 +90,7 @@ def envelope_of(call: Call, taken: Taken, entry: Entry, act: Act, *, may_be_repe
         # The id was drawn for this very append only where no key can bring the same act again.
         may_be_repeat=may_be_repeat or taken.claim is not None,
         seen=taken.seen if act.is_yes else None,
+        evidence_commitment=taken.commitment,
         catalogue_version=taken.catalogue.version if taken.catalogue else None,
         dropped_fields=_dropped_fields(taken, entry),
     )

@@ -12,6 +12,7 @@ import msgspec
 from ledger.audit.words import (
     Language,
     captured_words,
+    event_words,
     obligation_words,
     outcome_words,
     rank_words,
@@ -27,9 +28,17 @@ from ledger.domain.moments import moment_text
 from ledger.domain.ranks import Record
 from ledger.domain.rows import Half, Row
 from ledger.domain.scopes import covers, names
-from ledger.domain.standing import rows_of
 
-__all__ = ["Doubt", "ExplainedRecord", "ExplainedRow", "Explanation", "HistoryEntry", "explained", "place_of"]
+__all__ = [
+    "Doubt",
+    "ExplainedRecord",
+    "ExplainedRow",
+    "Explanation",
+    "HistoryEntry",
+    "explained",
+    "explained_record",
+    "place_of",
+]
 
 RECORDS_SHOWN: Final = 50
 """Newest first; the count of the others is told."""
@@ -67,6 +76,7 @@ class ExplainedRecord(msgspec.Struct, frozen=True, kw_only=True):
     event_type: str | None
     recorded_at: str
     takes_effect_from: str | None
+    notice: str | None
     captured: str | None
     outcome: str
     outcome_words: str
@@ -118,7 +128,7 @@ def explained(
         reason_words=reason_words(decision, language),
         obligations=tuple(obligation_words(decision, language)),
         rows=_explained_rows(catalogue, question, decision, rows, language),
-        records=tuple(_explained_record(entry, catalogue, language) for entry in shown),
+        records=tuple(explained_record(entry, catalogue, language) for entry in shown),
         records_left_out=(len(history) if records_in_all is None else records_in_all) - len(shown),
         doubts=tuple(doubts),
     )
@@ -181,15 +191,13 @@ def _halves(row: Row) -> Iterable[Half]:
     return (half for half in (row.first, row.second) if half is not None)
 
 
-def _explained_record(
-    entry: HistoryEntry, catalogue: Catalogue | None, language: Language
-) -> ExplainedRecord:
+def explained_record(entry: HistoryEntry, catalogue: Catalogue | None, language: Language) -> ExplainedRecord:
+    """One record as a sentence, with its times and what became of it."""
     event = entry.event
     if not isinstance(event, SUBJECT_EVENT_TYPES):
         says, captured, effective_ms, event_id = ui(language, "unreadable") + ".", None, None, None
     else:
-        row = rows_of(event, _record(entry))[0]
-        says = row_words(row, catalogue, language)
+        says = event_words(event, _record(entry), catalogue, language)
         captured = captured_words(event.envelope.capture.value, language)
         effective_ms, event_id = event.envelope.effective_from, event.envelope.event_id.hex()
     return ExplainedRecord(
@@ -197,6 +205,7 @@ def _explained_record(
         event_type=type(event).__name__ if event is not None else None,
         recorded_at=moment_text(entry.broker_ms),
         takes_effect_from=None if effective_ms is None else moment_text(effective_ms),
+        notice=getattr(event, "notice", None),
         captured=captured,
         outcome=entry.outcome,
         outcome_words=outcome_words(entry.outcome, language),

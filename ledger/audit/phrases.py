@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-__all__ = ["BASES", "CAPTURES", "DEEDS", "OUTCOMES", "PHRASES", "VOICES", "Language"]
+__all__ = ["BASES", "CAPTURES", "DEEDS", "OUTCOMES", "PHRASES", "VOICES", "Language", "Tables"]
 
 Language = Literal["en", "sv"]
 

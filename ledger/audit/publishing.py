@@ -14,7 +14,7 @@ from ledger.domain.moments import moment_text
 from ledger.errors import Conflict, Rejected
 from ledger.event_log.catalogue_log import PublishedVersion
 
-__all__ = ["Plan", "PublishedVersion", "in_force", "plan"]
+__all__ = ["Plan", "PublishedVersion", "in_force", "plan", "published_for"]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +31,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def writes(self) -> bool:
         return self.published is None
+
+
+def published_for(catalogue: Catalogue, name: str) -> Catalogue:
+    """The catalogue as the controller ``name`` publishes it; topics named after its own controller follow the name."""
+    own = f"holder.{catalogue.controller.name}."
+    holders = {
+        key: msgspec.structs.replace(holder, topic=f"holder.{name}.{holder.topic.removeprefix(own)}")
+        if holder.topic is not None and holder.topic.startswith(own)
+        else holder
+        for key, holder in catalogue.holders.items()
+    }
+    controller = msgspec.structs.replace(catalogue.controller, name=name)
+    return msgspec.structs.replace(catalogue, controller=controller, holders=holders)
 
 
 def in_force(versions: Sequence[PublishedVersion], at_ms: int) -> PublishedVersion | None:

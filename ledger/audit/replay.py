@@ -1,9 +1,9 @@
 """Standing rebuilt from the log into a scratch schema, up to the very positions of the live one, and compared.
 
 The life of a replay: the live positions and rows are copied at one moment (:mod:`scratch`); every partition is read
-again from its genesis record to its copied position, without a consumer group, and folded by the same code as the
-worker's (:mod:`ledger.read_model.folding`); then the database compares the two row by row (:mod:`comparison`). The
-running system notices nothing but the reads.
+again, from Kafka or from an export (:mod:`record_sources`), from its genesis record to its copied position, and
+folded by the same code as the worker's (:mod:`ledger.read_model.folding`); then the database compares the two row by
+row (:mod:`comparison`). The running system notices nothing but the reads.
 """
 
 import time
@@ -11,26 +11,31 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-from aiokafka import TopicPartition
 
 from ledger.audit.comparison import TABLES, Difference, ReusedEventId, compare, reused_event_ids
-from ledger.audit.scratch import APPLICATION_NAME, LivePosition, Scratch, open_scratch
+from ledger.audit.doubts import Doubts
+from ledger.audit.record_sources import RecordSource
+from ledger.audit.scratch import APPLICATION_NAME, Cut, LivePosition, Scratch, open_scratch
 from ledger.domain.events import Lane
 from ledger.errors import IntegrityViolation
-from ledger.event_log.broker import reading
 from ledger.event_log.codec import decode
-from ledger.event_log.genesis import GenesisRecord, read_genesis
+from ledger.event_log.genesis import GenesisRecord
 from ledger.event_log.partitioner import partition_of
-from ledger.event_log.scanning import scan
 from ledger.read_model import pool, sql
 from ledger.read_model.folding import claims, repeats, writing
-from ledger.read_model.folding.batch import KILLED_WORKER, BatchFold
+from ledger.read_model.folding.batch import BatchFold
 from ledger.read_model.folding.catalogue_lane import CatalogueFold
-from ledger.read_model.folding.records import Folded, Partition, Progress, RawRecord, record_digest
+from ledger.read_model.folding.records import (
+    Folded,
+    Partition,
+    Progress,
+    RawRecord,
+    SetAside,
+    record_digest,
+)
 
 __all__ = ["ReplayReport", "replay"]
 
-BATCH_RECORDS: Final = 2_000
 DIFFERENCES_SHOWN: Final = 20
 
 Advance = Callable[[int, int], None]
@@ -38,7 +43,10 @@ Advance = Callable[[int, int], None]
 
 
 class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay found. ``differences`` are bounded, ``difference_count`` is not; ``schema`` if it was kept."""
+    """What a replay found. ``differences`` are bounded, ``difference_count`` is not; ``schema`` if it was kept.
+
+    ``left_out_subjects`` have records beyond the positions that were compared, and were not.
+    """
 
     controllers: tuple[str, ...]
     positions: dict[str, str]
@@ -54,6 +62,7 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
     reused_event_ids: tuple[ReusedEventId, ...]
     schema: str | None
     leftovers: tuple[str, ...]
+    left_out_subjects: int = 0
 
     @property
     def total_differences(self) -> int:
@@ -66,68 +75,72 @@ class ReplayReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def replay(
-    bootstrap: str,
+    source: RecordSource,
     dsn: str,
     controllers: Sequence[str] | None = None,
     *,
     keep: bool = False,
+    cut: Cut | None = None,
     shown: int = DIFFERENCES_SHOWN,
     advance: Advance | None = None,
 ) -> ReplayReport:
     """Rebuilds and compares ``controllers`` (all if None); changes nothing but its own scratch schema.
 
+    Compares at the live positions, or at ``cut`` where the read model has come further than that.
+
     Raises ``IntegrityViolation`` (``log_recreated``, ``log_truncated``, ``log_gap``) when the log is not the one that the live
     read model was folded from, or lacks records of it; ``Unavailable`` when Kafka or Postgres is down.
     """
-    async with open_scratch(dsn, controllers, keep=keep) as scratch:
+    async with open_scratch(dsn, controllers, keep=keep, cut=cut) as scratch:
         started = time.monotonic()
-        records = await _rebuild(bootstrap, scratch, advance or _unseen)
+        records = await _rebuild(source, scratch, advance or _unseen)
         folded = time.monotonic()
+        left_out = await scratch.left_out()
         report = await _compared(scratch, shown)
         return msgspec.structs.replace(
             report,
             records=records,
             fold_seconds=folded - started,
             compare_seconds=time.monotonic() - folded,
+            left_out_subjects=left_out,
             schema=scratch.schema if keep else None,
         )
 
 
-async def _rebuild(bootstrap: str, scratch: Scratch, advance: Advance) -> int:
+async def _rebuild(source: RecordSource, scratch: Scratch, advance: Advance) -> int:
     writer = await writing.open_writer(scratch.dsn, application_name=APPLICATION_NAME, schema=scratch.schema)
     try:
         with pool.translated():
             await writer.fetch(sql.load("audit_session"))
         total = sum(live.records for live in scratch.positions)
-        done = 0
+        done, doubts = 0, Doubts()
         advance(done, total)
         for live in scratch.positions:
-            async for count in _fold_partition(bootstrap, scratch, writer, live):
+            async for count in _fold_partition(source, scratch, writer, live, doubts):
                 done += count
                 advance(done, total)
+        await doubts.settle(writer, scratch)
         return done
     finally:
         await writer.close(timeout=pool.CONNECT_TIMEOUT_SECONDS)
 
 
 async def _fold_partition(
-    bootstrap: str, scratch: Scratch, writer: Any, live: LivePosition
+    source: RecordSource, scratch: Scratch, writer: Any, live: LivePosition, doubts: Doubts
 ) -> AsyncIterator[int]:
     """Folds one partition up to its live position; yields the number of records of each batch written."""
-    partition, genesis = await _genesis(bootstrap, live)
+    partition, genesis = await _genesis(source, live)
     digest = record_digest(genesis.key, genesis.value, genesis.broker_ms)
     await claims.create(writer, partition, digest, genesis.broker_ms)
     (taken,) = await claims.take(writer, [partition.key], APPLICATION_NAME)
-    set_aside = await scratch.set_aside(live, KILLED_WORKER)
+    set_aside = await scratch.set_aside(live)
     progress = taken.progress
-    async for records in scan(bootstrap, live.topic, live.partition, progress.next_offset, live.next_offset):
-        for start in range(0, len(records), BATCH_RECORDS):
-            folded = await _fold_batch(
-                writer, partition, progress, records[start : start + BATCH_RECORDS], set_aside
-            )
-            await writing.write(writer, [writing.OwnedBatch(folded, taken.owner)])
-            progress = folded.after
-            yield folded.records
+    async for records in source.records(live, progress.next_offset):
+        folded = await _fold_batch(writer, partition, progress, records, set_aside)
+        await writing.write(writer, [writing.OwnedBatch(folded, taken.owner)])
+        doubts.note(folded, records)
+        progress = folded.after
+        yield folded.records
     if progress.next_offset != live.next_offset:
         raise IntegrityViolation(
             "log_gap",
@@ -141,7 +154,7 @@ async def _fold_batch(
     partition: Partition,
     progress: Progress,
     records: Sequence[RawRecord],
-    set_aside: frozenset[int],
+    set_aside: SetAside,
 ) -> Folded:
     if partition.lane is Lane.CATALOGUE:
         published = await repeats.published_versions(writer, partition)
@@ -153,12 +166,9 @@ async def _fold_batch(
     return batch.finish(await repeats.first_counted(writer, partition, batch.asked))
 
 
-async def _genesis(bootstrap: str, live: LivePosition) -> tuple[Partition, GenesisRecord]:
+async def _genesis(source: RecordSource, live: LivePosition) -> tuple[Partition, GenesisRecord]:
     """The genesis record of the partition, which must be the one that the live fold began behind."""
-    place = TopicPartition(live.topic, live.partition)
-    async with reading(bootstrap) as consumer:
-        consumer.assign([place])
-        found = await read_genesis(consumer, live.topic, live.partition)
+    found = await source.genesis(live)
     if found is None or (found.genesis.log_id, found.genesis.generation, found.genesis.genesis_id) != (
         live.log_id,
         live.generation,

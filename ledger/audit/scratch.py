@@ -5,7 +5,7 @@ ends with the copy: a snapshot held for the whole replay would stop vacuum (race
 """
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -15,12 +15,17 @@ from ledger.domain.events import Lane
 from ledger.domain.positions import Position, PositionEntry
 from ledger.errors import NotFound
 from ledger.read_model import pool, sql
+from ledger.read_model.folding.records import Place
 from ledger.read_model.migrate import create_read_model
 
-__all__ = ["LivePosition", "Scratch", "open_scratch"]
+__all__ = ["Cut", "LivePosition", "Scratch", "open_scratch"]
 
 COPIED_TABLES: Final = ("position", "standing", "history", "quarantine", "catalogue")
 APPLICATION_NAME: Final = "ledger-audit"
+FOUND_AGAIN: Final = ("conflicting_event_id", "conflicting_catalogue_version")
+
+Cut = Mapping[tuple[Lane, int], int]
+"""By lane and partition, the offset up to which is compared where the live read model has come further."""
 
 
 class LivePosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +67,18 @@ class Scratch(msgspec.Struct, kw_only=True):
     controllers: tuple[str, ...]
     positions: tuple[LivePosition, ...]
     leftovers: tuple[str, ...]
+    is_cut: bool = False
 
     def position_of(self, controller: str) -> Position:
         """The controller's position at the moment of the copy, over all its partitions."""
         return Position.of(*(live.entry() for live in self.positions if live.controller == controller))
 
-    async def set_aside(self, live: LivePosition, reason: str) -> frozenset[int]:
-        """Offsets of the records that the live fold did not dare to decode."""
+    async def set_aside(self, live: LivePosition) -> dict[int, str]:
+        """Offsets of the records that the live fold took for doubtful, with the reason that it had then.
+
+        A later version may read a schema that was unknown: what it makes of the record is for an event to say. A
+        used event id is left to be found again, since it is a matter of the log alone.
+        """
         with pool.translated():
             rows = await self.connection.fetch(
                 sql.load("audit_set_aside"),
@@ -76,15 +86,36 @@ class Scratch(msgspec.Struct, kw_only=True):
                 live.generation,
                 live.lane.number,
                 live.partition,
-                reason,
+                FOUND_AGAIN,
             )
-        return frozenset(row["offset"] for row in rows)
+        return {row["offset"]: row["reason"] for row in rows}
+
+    async def refused_admissions(self) -> dict[int, dict[Place, frozenset[bytes]]]:
+        """By controller and entry, the admissions that the live fold could not carry out at its time."""
+        found: dict[int, dict[Place, frozenset[bytes]]] = {}
+        with pool.translated():
+            rows = await self.connection.fetch(sql.load("audit_refused_admissions"))
+        for controller_id, *place, event_ids in rows:
+            found.setdefault(controller_id, {})[Place(*place)] = frozenset(event_ids)
+        return found
+
+    async def left_out(self) -> int:
+        """Takes out of the rebuilt rows whom the cut has taken out of the live ones; how many subjects that are."""
+        if not self.is_cut:
+            return 0
+        with pool.translated():
+            await self.connection.execute(sql.load("audit_cut_rebuilt"))
+            count: int = await self.connection.fetchval(sql.load("audit_later_subjects"))
+        return count
 
 
 @asynccontextmanager
-async def open_scratch(dsn: str, controllers: Sequence[str] | None, *, keep: bool) -> AsyncIterator[Scratch]:
+async def open_scratch(
+    dsn: str, controllers: Sequence[str] | None, *, keep: bool, cut: Cut | None = None
+) -> AsyncIterator[Scratch]:
     """A scratch schema filled from the live rows of ``controllers`` (all if None); dropped on leaving unless kept.
 
+    With a ``cut`` (of one controller) the copy is taken back to it.
     Raises ``NotFound(controller_unknown)``, ``Unavailable`` when Postgres is down.
     """
     schema = f"replay_{os.urandom(6).hex()}"
@@ -99,6 +130,8 @@ async def open_scratch(dsn: str, controllers: Sequence[str] | None, *, keep: boo
         try:
             with pool.translated():
                 await _copy(connection, list(ids.values()))
+                if cut is not None:
+                    await _take_back(connection, cut)
                 positions = tuple(
                     _live_position(row) for row in await connection.fetch(sql.load("audit_positions"))
                 )
@@ -109,6 +142,7 @@ async def open_scratch(dsn: str, controllers: Sequence[str] | None, *, keep: boo
                 controllers=tuple(ids),
                 positions=positions,
                 leftovers=tuple(leftovers),
+                is_cut=cut is not None,
             )
         finally:
             if not keep:
@@ -133,6 +167,13 @@ async def _copy(connection: Any, controller_ids: list[int]) -> None:
     async with connection.transaction(isolation="repeatable_read"):
         for table in COPIED_TABLES:
             await connection.execute(sql.load(f"audit_copy_{table}"), controller_ids)
+
+
+async def _take_back(connection: Any, cut: Cut) -> None:
+    rows = [(lane.number, partition, next_offset) for (lane, partition), next_offset in cut.items()]
+    await connection.execute(sql.load("audit_cut_tables"))
+    await connection.copy_records_to_table("cut", records=rows)
+    await connection.execute(sql.load("audit_cut_live"))
 
 
 def _live_position(row: Any) -> LivePosition:

@@ -1,16 +1,21 @@
 """Rows, events and decisions in plain words, in English and Swedish. Pure: takes what was read, gives sentences."""
 
+from ledger.audit.erasure_words import SENTENCES, erasure_words
 from ledger.audit.phrases import BASES, CAPTURES, DEEDS, OUTCOMES, PHRASES, VOICES, Language
 from ledger.domain.catalogue import Catalogue, Texts
 from ledger.domain.decision import Decision
+from ledger.domain.events import QuarantineAdmitted, QuarantineDiscarded, SubjectEvent
 from ledger.domain.moments import moment_text
+from ledger.domain.ranks import Record
 from ledger.domain.reasons import OBLIGATIONS, REASONS
 from ledger.domain.rows import CLASS_MARK, TOPIC_MARK, Row
+from ledger.domain.standing import rows_of
 
 __all__ = [
     "Language",
     "basis_words",
     "captured_words",
+    "event_words",
     "obligation_words",
     "outcome_words",
     "rank_words",
@@ -31,15 +36,25 @@ def title(texts: Texts | None, name: str, language: Language) -> str:
     return (texts or {}).get(language) or name
 
 
+def event_words(event: SubjectEvent, record: Record, catalogue: Catalogue | None, language: Language) -> str:
+    """What an event says: a sentence for each row that it writes."""
+    if isinstance(event, QuarantineAdmitted | QuarantineDiscarded):
+        deed = "admitted" if isinstance(event, QuarantineAdmitted) else "discarded"
+        return SENTENCES[language][deed].format(author=event.author, reason=event.reason)
+    return " ".join(row_words(row, catalogue, language) for row in rows_of(event, record))
+
+
 def row_words(row: Row, catalogue: Catalogue | None, language: Language) -> str:
     """One row, or the row that an event wrote, as a sentence without its times."""
     half = row.first or row.second
+    what = " ".join((_object(row, catalogue, language), *_narrowed(row, catalogue, language)))
+    if (forgetting := erasure_words(row, catalogue, what, language)) is not None:
+        return forgetting
     who = VOICES[language].get(row.voice, row.voice)
     deed = DEEDS[language].get(half.value, half.value) if half else row.kind
     if row.shape == "remark":
         return f"{who} {deed} {row.instance}."
-    parts = [who, deed, _object(row, catalogue, language), *_narrowed(row, catalogue, language)]
-    return " ".join(parts) + "."
+    return f"{who} {deed} {what}."
 
 
 def reason_words(decision: Decision, language: Language) -> str:

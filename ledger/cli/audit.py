@@ -1,30 +1,21 @@
 """``ledger audit replay|explain``: rebuild and compare, and why a decision is what it is."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from ledger import settings
 from ledger.audit.explain import Asked, explain
 from ledger.audit.explanation_text import as_text
-from ledger.audit.replay import DIFFERENCES_SHOWN, Advance, ReplayReport, replay
+from ledger.audit.record_sources import KafkaRecords
+from ledger.audit.replay import DIFFERENCES_SHOWN, ReplayReport, replay
 from ledger.cli.output import emit, json_option, progress
 from ledger.cli.people import ask_for_person
+from ledger.cli.record_bar import record_bar
 from ledger.domain.decision import Question
 from ledger.sdk.people import SubjectId
 
-__all__ = ["command"]
+__all__ = ["command", "report_document", "report_text"]
 
 
 @click.group("audit")
@@ -51,13 +42,13 @@ def replay_command(controllers: tuple[str, ...], keep: bool, show: int, as_json:
     """
     operator = settings.load(settings.OperatorSettings)
     bootstrap, dsn = settings.require(operator, "kafka_bootstrap"), settings.require(operator, "postgres_dsn")
-    with _progress_bar() as advance:
+    with record_bar("Replaying") as advance:
         report = asyncio.run(
-            replay(bootstrap, dsn, controllers or None, keep=keep, shown=show, advance=advance)
+            replay(KafkaRecords(bootstrap), dsn, controllers or None, keep=keep, shown=show, advance=advance)
         )
     for name in report.leftovers:
         progress(f"An earlier replay left the schema {name}; drop it when you have looked at it.")
-    emit(_report_document(report), as_json=as_json, text=_report_text(report))
+    emit(report_document(report), as_json=as_json, text=report_text(report))
     return 0 if report.is_clean else 1
 
 
@@ -96,32 +87,13 @@ def explain_command(
     emit(explanation, as_json=as_json, text=as_text(explanation))
 
 
-@contextmanager
-def _progress_bar() -> Iterator[Advance]:
-    """A bar with the rate, on standard error."""
-    columns = (
-        TextColumn("Replaying"),
-        BarColumn(),
-        TaskProgressColumn(show_speed=False),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("replay", total=None, rate="")
-
-        def advance(done: int, total: int) -> None:
-            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
-            bar.update(task, completed=done, total=total, rate=f"{speed:,.0f} records/s" if speed else "")
-
-        yield advance
-
-
-def _report_document(report: ReplayReport) -> dict[str, object]:
+def report_document(report: ReplayReport) -> dict[str, object]:
+    """The report as JSON has it."""
     return {name: getattr(report, name) for name in report.__struct_fields__} | {"clean": report.is_clean}
 
 
-def _report_text(report: ReplayReport) -> str:
+def report_text(report: ReplayReport) -> str:
+    """The report as a page for people."""
     rate = report.records / report.fold_seconds if report.fold_seconds else 0
     counted = ", ".join(f"{count:,} {table}" for table, count in report.rows.items())
     seconds = f"{report.fold_seconds:.1f} s ({rate:,.0f} records/s)"
@@ -135,6 +107,8 @@ def _report_text(report: ReplayReport) -> str:
     if hidden:
         lines.append(f"… and {hidden:,} differences more")
     lines += [reused.words() for reused in report.reused_event_ids]
+    if report.left_out_subjects:
+        lines.append(f"{report.left_out_subjects:,} subjects have later records and were left out")
     lines.append(
         f"{report.total_differences:,} differences, {report.reused_event_id_count:,} reused event ids"
     )

@@ -1,20 +1,24 @@
-"""``ledger catalogue publish|show|lint``: a controller's purposes and notices, from a folder to the log."""
+"""``ledger catalogue publish|show|lint|report``: a controller's purposes and notices, from a folder to the log."""
 
 import asyncio
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
-import msgspec
 
 from ledger import settings
-from ledger.audit.publishing import Plan, in_force, plan
+from ledger.audit.pages.catalogue_page import catalogue_page
+from ledger.audit.phrases import Language
+from ledger.audit.publishing import Plan, in_force, plan, published_for
 from ledger.cli.catalogue_files import CatalogueFolderInvalid, load_catalogue
+from ledger.cli.catalogue_text import plan_document, plan_text, shown_document, shown_text
 from ledger.cli.output import emit, json_option
-from ledger.domain.catalogue import Catalogue, parse_document
+from ledger.cli.report_files import PAGE, language_option, write_page
+from ledger.domain.catalogue import parse_document
 from ledger.domain.moments import moment_ms, moment_text
-from ledger.event_log.catalogue_log import PublishedVersion, published_versions, write_version
+from ledger.errors import NotFound
+from ledger.event_log.catalogue_log import published_versions, write_version
 
 __all__ = ["command", "publish_catalogue"]
 
@@ -78,7 +82,7 @@ def publish(
             dry_run=dry_run,
         )
     )
-    emit(_plan_document(outcome, dry_run), as_json=as_json, text=_plan_text(outcome, dry_run))
+    emit(plan_document(outcome, dry_run), as_json=as_json, text=plan_text(outcome, dry_run))
 
 
 @command.command("show")
@@ -94,8 +98,38 @@ def show(controller: str, as_json: bool) -> None:
     versions = asyncio.run(published_versions(settings.require(operator, "kafka_bootstrap"), controller))
     standing = in_force(versions, _now_ms())
     catalogue = parse_document(standing.document) if standing else None
-    emit(_shown_document(controller, versions, standing, catalogue), as_json=as_json,
-         text=_shown_text(controller, versions, standing, catalogue))  # fmt: skip
+    emit(shown_document(controller, versions, standing, catalogue), as_json=as_json,
+         text=shown_text(controller, versions, standing, catalogue))  # fmt: skip
+
+
+@command.command("report")
+@click.argument("controller")
+@language_option
+@click.option("--out", required=True, type=PAGE, help="The HTML file to write.")
+@json_option
+def report(controller: str, language: Language, out: Path, as_json: bool) -> None:
+    """Write the page of CONTROLLER's catalogue in force: purposes by ground, recipients, holders, holds, texts.
+
+    \b
+    Example: ledger catalogue report omilon --language sv --out omilon.html
+    """
+    operator = settings.load(settings.OperatorSettings)
+    versions = asyncio.run(published_versions(settings.require(operator, "kafka_bootstrap"), controller))
+    standing = in_force(versions, _now_ms())
+    if standing is None:
+        raise NotFound("catalogue_missing", f"{controller} has no catalogue in force.")
+    catalogue = parse_document(standing.document)
+    made_ms = _now_ms()
+    written = write_page(out, catalogue_page(catalogue, language, made_ms=made_ms))
+    document = {
+        "controller": controller,
+        "version": catalogue.version,
+        "language": language,
+        "out": str(out),
+        "bytes": written,
+        "made_at": moment_text(made_ms),
+    }
+    emit(document, as_json=as_json, text=f"{out}: {catalogue.controller.title}, version {catalogue.version}")
 
 
 async def publish_catalogue(
@@ -115,8 +149,7 @@ async def publish_catalogue(
     """
     catalogue = load_catalogue(folder)
     if controller is not None:
-        own = msgspec.structs.replace(catalogue.controller, name=controller)
-        catalogue = msgspec.structs.replace(catalogue, controller=own)
+        catalogue = published_for(catalogue, controller)
     versions = await published_versions(bootstrap, catalogue.controller.name)
     found = plan(
         catalogue,
@@ -138,77 +171,3 @@ async def publish_catalogue(
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _plan_document(outcome: Plan, dry_run: bool) -> dict[str, Any]:
-    return {
-        "controller": outcome.controller,
-        "version": outcome.version,
-        "digest": outcome.digest.hex(),
-        "effective_from": moment_text(outcome.effective_from_ms),
-        "published": outcome.writes and not dry_run,
-        "already_published": not outcome.writes,
-        "changes": outcome.changes,
-    }
-
-
-def _plan_text(outcome: Plan, dry_run: bool) -> str:
-    name = f"{outcome.controller} version {outcome.version}"
-    when = moment_text(outcome.effective_from_ms)
-    if not outcome.writes:
-        return f"{name} is published already with the same content, in effect from {when}"
-    lines = [str(change) for change in outcome.changes]
-    lines.append(f"{name} {'would take' if dry_run else 'is published and takes'} effect from {when}")
-    lines.append(f"content {outcome.digest.hex()}")
-    return "\n".join(lines)
-
-
-def _shown_document(
-    controller: str,
-    versions: list[PublishedVersion],
-    standing: PublishedVersion | None,
-    catalogue: Catalogue | None,
-) -> dict[str, Any]:
-    listed = [
-        {
-            "version": version.version,
-            "effective_from": moment_text(version.effective_from_ms),
-            "recorded_at": moment_text(version.broker_ms),
-            "offset": version.offset,
-            "digest": version.digest.hex(),
-        }
-        for version in versions
-    ]
-    in_force_version = standing.version if standing else None
-    return {
-        "controller": controller,
-        "versions": listed,
-        "in_force": in_force_version,
-        "catalogue": catalogue,
-    }
-
-
-def _shown_text(
-    controller: str,
-    versions: list[PublishedVersion],
-    standing: PublishedVersion | None,
-    catalogue: Catalogue | None,
-) -> str:
-    if not versions:
-        return f"{controller} has published no catalogue"
-    lines = []
-    for version in versions:
-        mark = "*" if standing is not None and version.version == standing.version else " "
-        lines.append(
-            f"{mark} version {version.version}  from {moment_text(version.effective_from_ms)}  "
-            f"recorded {moment_text(version.broker_ms)}  {version.digest.hex()[:16]}"
-        )
-    if catalogue is not None:
-        width = max(len(key) for key in catalogue.purposes) if catalogue.purposes else 0
-        lines.append("")
-        for key, purpose in catalogue.purposes.items():
-            means = ", ".join(purpose.channels) or "no channel"
-            lines.append(f"  {key:{width}}  {purpose.basis.value:22}{purpose.message_class:18}{means}")
-        lines.append("")
-        lines.append("  notices: " + ", ".join(catalogue.notices))
-    return "\n".join(lines)

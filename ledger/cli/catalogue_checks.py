@@ -10,7 +10,8 @@ from ledger.domain.catalogue import Catalogue, Texts, unsound_places
 __all__ = ["check_ids", "check_languages", "check_soundness"]
 
 TITLED_TABLES: Final = ("channels", "categories", "groups")
-"""Tables of id to titles; the others are arrays of tables with an ``id``."""
+"""Tables of id to titles; the others are arrays of tables with an ``id``, or named tables."""
+NAMED_TABLES: Final = ("holders", "holds")
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _NOTICE_ID: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -22,7 +23,7 @@ _ID_RULE: Final = "an id is made of small letters, digits, dots, dashes and unde
 
 def check_ids(form: CatalogueForm, report: Report) -> None:
     """Ids as the log's schemas take them; anything else could never be named by an act."""
-    for table in TITLED_TABLES:
+    for table in (*TITLED_TABLES, *NAMED_TABLES):
         for key in getattr(form, table):
             if not _ID.fullmatch(key):
                 report.add(f"{table}.{key}: {_ID_RULE}", table, 0, key)
@@ -68,6 +69,13 @@ def check_languages(catalogue: Catalogue, report: Report) -> None:
                 _check_titles(
                     getattr(entry, field), languages, f"{table}.{key}.{field}", report, (table, index, field)
                 )
+    for table in NAMED_TABLES:
+        for key, entry in getattr(catalogue, table).items():
+            place = f"{table}.{key}"
+            _check_titles(entry.title, languages, f"{place}.title", report, (place, 0, "title"))
+    for key, hold in catalogue.holds.items():
+        if not hold.source.strip():
+            report.add(f"holds.{key}.source names no rule", f"holds.{key}", 0, "source")
     for index, notice in enumerate(catalogue.notices.values()):
         for language in languages:
             if language not in notice.texts:
@@ -92,23 +100,33 @@ def _check_titles(
 
 def check_soundness(catalogue: Catalogue, report: Report) -> None:
     """The domain's own findings, each with its line and, for a dangling name, the nearest declared one."""
-    tables = {table: list(getattr(catalogue, table)) for table in ("purposes", "notices")}
+    tables = {table: list(getattr(catalogue, table)) for table in ("purposes", "notices", *NAMED_TABLES)}
     for sentence in unsound_places(catalogue):
-        hint, field = "", ""
+        hint = ""
         if dangling := _UNDECLARED.search(sentence):
             field, name = dangling.groups()
             hint = "." + nearest(name, getattr(catalogue, _declaring_table(field)))
-        table, entry = _entry_of(sentence, tables)
-        report.add(sentence + hint, table, entry, field)
+        report.add(sentence + hint, *_place_of(sentence, tables))
 
 
 def _declaring_table(field: str) -> str:
-    return "message_classes" if field == "message_class" else field
+    return {"message_class": "message_classes", "recipient": "recipients"}.get(field, field)
 
 
-def _entry_of(sentence: str, tables: dict[str, list[str]]) -> tuple[str, int]:
-    """Which entry a sentence such as ``purposes.kl.promo.channels names …`` is about; the longest id that fits."""
+def _place_of(sentence: str, tables: dict[str, list[str]]) -> tuple[str, int, str]:
+    """Table, entry and field that a sentence such as ``purposes.kl.promo.channels names …`` is about.
+
+    Ids may hold dots, so the entry is the longest id that fits.
+    """
     place = sentence.partition(" ")[0]
     table, _, rest = place.partition(".")
     fitting = [key for key in tables.get(table, []) if rest == key or rest.startswith(key + ".")]
-    return (table, tables[table].index(max(fitting, key=len))) if fitting else (table, 0)
+    if not fitting:
+        return table, 0, ""
+    entry = max(fitting, key=len)
+    field = rest.removeprefix(entry).lstrip(".").partition(".")[0]
+    return (
+        (f"{table}.{entry}", 0, field)
+        if table in NAMED_TABLES
+        else (table, tables[table].index(entry), field)
+    )

@@ -20,6 +20,8 @@ from ledger.domain.catalogue import (
     MAX_DOCUMENT_BYTES,
     Catalogue,
     Controller,
+    Hold,
+    Holder,
     MessageClass,
     Notice,
     NoticeText,
@@ -101,6 +103,8 @@ def _build(folder: Path, form: CatalogueForm, report: Report) -> Catalogue:
     recipients = _entries(form.recipients, Recipient, "recipients", report)
     purposes = _entries(form.purposes, PurposeForm, "purposes", report)
     notices = _notices(folder, form, report)
+    holders = _named_entries(form.holders, Holder, "holders", report)
+    holds = _named_entries(form.holds, Hold, "holds", report)
     report.stop_if_any()
     assert controller is not None, "a controller without findings"
     return Catalogue(
@@ -114,6 +118,8 @@ def _build(folder: Path, form: CatalogueForm, report: Report) -> Catalogue:
         recipients=recipients,
         purposes={key: purpose.as_purpose() for key, purpose in purposes.items()},
         notices=notices,
+        holders=holders,
+        holds=holds,
     )
 
 
@@ -130,6 +136,21 @@ def _entries(
         if key in found:
             report.add(f"{table}.{key} stands twice", table, index, "id")
         found.setdefault(key, entry)
+    return found
+
+
+def _named_entries(
+    trees: dict[str, dict[str, Any]], form: type[EntryT], table: str, report: Report
+) -> dict[str, EntryT]:
+    """The entries of tables that carry their id in their name, as ``[holders.crm]``, in the file's order."""
+    found: dict[str, EntryT] = {}
+    for key, tree in trees.items():
+        place = f"{table}.{key}"
+        if "id" in tree:
+            report.add(f"{place}.id: the id stands in the table's name already", place, 0, "id")
+        entry = read_form(tree | {"id": key}, form, report, place)
+        if entry is not None:
+            found[key] = entry
     return found
 
 

@@ -89,6 +89,8 @@ class CatalogueForm(msgspec.Struct, frozen=True, kw_only=True):
     recipients: list[dict[str, Any]] = []
     groups: dict[str, Texts] = {}
     notices: list[dict[str, Any]] = []
+    holders: dict[str, dict[str, Any]] = {}
+    holds: dict[str, dict[str, Any]] = {}
 
 
 def read_form(
@@ -96,8 +98,8 @@ def read_form(
 ) -> FormT | None:
     """``tree`` as ``form``, or None with findings: every unknown field, and the first wrong or missing one."""
     known = [field.name for field in msgspec.structs.fields(form)]
-    name = tree.get("id", entry + 1) if table != "controller" else None
-    place = f"{table}.{name}" if table and name is not None else table
+    stands_alone = table in ("", "controller") or "." in table
+    place = table if stands_alone else f"{table}.{tree.get('id', entry + 1)}"
     for key in [key for key in tree if key not in known]:
         where = f" in {place}" if place else ""
         report.add(

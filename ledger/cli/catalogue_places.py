@@ -17,7 +17,9 @@ CATALOGUE_FILE: Final = "catalogue.toml"
 MAX_FINDINGS: Final = 100
 NEAREST_CUTOFF: Final = 0.6
 
-_HEADER: Final = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_]+)(?:\.\s*[\"']?([^\"'\].]+))?[^\]]*\]")
+_HEADER: Final = re.compile(
+    r"\s*(\[\[?)\s*([A-Za-z0-9_]+)(?:\s*\.\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+)))?[^\]]*\]"
+)
 _KEY: Final = re.compile(r"\s*(?:\"([^\"]+)\"|'([^']+)'|([A-Za-z0-9_-]+))\s*[=.]")
 
 
@@ -43,7 +45,10 @@ class CatalogueFolderInvalid(Rejected):
 
 
 class Places:
-    """The lines of one TOML text, by table, entry of an array of tables, and key."""
+    """The lines of one TOML text, by table, entry of an array of tables, and key.
+
+    A table with a name of its own, as ``[holders.crm]``, is a table ``holders.crm``, and a key of ``holders`` too.
+    """
 
     def __init__(self, text: str) -> None:
         self._lines: dict[tuple[str, int, str], int] = {}
@@ -51,11 +56,15 @@ class Places:
         entries: dict[str, int] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             if header := _HEADER.match(line):
-                brackets, table, key = header.groups()
-                if brackets == "[[" and key is None:
+                brackets, table, *names = header.groups()
+                key = next((name for name in names if name), "")
+                if brackets == "[[" and not key:
                     entries[table] = entries.get(table, -1) + 1
                 entry = entries.get(table, 0)
-                self._lines.setdefault((table, entry, key or ""), number)
+                self._lines.setdefault((table, entry, key), number)
+                if key and table not in entries:
+                    table = f"{table}.{key}"
+                    self._lines.setdefault((table, 0, ""), number)
             elif matched := _KEY.match(line):
                 name = next(group for group in matched.groups() if group)
                 self._lines.setdefault((table, entry, name) if table else (name, 0, ""), number)

@@ -23,7 +23,10 @@ _SIZES: Final = get_args(topics.Size)
 
 
 class ControllerInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A controller and the newest generation of its log, whose fields are None while it has none."""
+    """A controller and the newest generation of its log, whose fields are None while it has none.
+
+    ``is_copy``: the log was imported from an export; ``state`` is ``copying`` until that has come to its end.
+    """
 
     id: int
     name: str
@@ -32,6 +35,7 @@ class ControllerInfo(msgspec.Struct, frozen=True, kw_only=True):
     generation: int | None
     partitions: int | None
     state: str | None
+    is_copy: bool
 
 
 @click.group("controllers")

@@ -33,7 +33,16 @@ _COMMANDS: Final = {
     "api-keys": _Entry("ledger.cli.api_keys", "Create API keys; shown once, stored hashed."),
     "secrets": _Entry("ledger.cli.secrets", "Make the pepper and the keys, as files."),
     "catalogue": _Entry("ledger.cli.catalogue", "Publish and show a controller's purposes and notices."),
+    "list": _Entry("ledger.cli.list", "Import lists of newsletter tools and shops; never resubscribes anybody."),
+    "log": _Entry("ledger.cli.log", "Export a log to files, verify them, import them elsewhere."),
+    "subject": _Entry("ledger.cli.subject", "Write the page of one person: what holds, since when, and why."),
+    "holders": _Entry("ledger.cli.holders", "Register the systems that hold personal data, which erasures are sent to."),
+    "backup": _Entry("ledger.cli.backup", "Back up logs, vault, suppressions and control tables."),
+    "restore": _Entry("ledger.cli.restore", "Restore a backup into an empty database."),
+    "requests": _Entry("ledger.cli.requests", "Open and follow people's requests to be erased."),
     "audit": _Entry("ledger.cli.audit", "Replay the log, compare, and explain decisions."),
+    "quarantine": _Entry("ledger.cli.quarantine", "Records in doubt: list, show, admit, discard."),
+    "status": _Entry("ledger.cli.status", "Tell what is wrong now and what to do about it."),
     "settings": _Entry("ledger.cli.settings", "Show every setting, its value, and where it came from."),
 }
 

@@ -10,11 +10,7 @@ from ledger.vault import secrets
 
 __all__ = ["command"]
 
-_SETTING: dict[str, str] = {
-    secrets.PEPPER: "LEDGER_PEPPER_FILE",
-    secrets.SEALING_KEY: "LEDGER_SEALING_KEY_FILE",
-    secrets.KEY_ENCRYPTION_KEY: "LEDGER_KEY_ENCRYPTION_KEY_FILE",
-}
+_SETTING = {name: f"LEDGER_{name.upper()}_FILE" for name in secrets.SECRET_FILES}
 
 
 @click.group("secrets")
@@ -52,11 +48,7 @@ def show(as_json: bool) -> None:
     Example: ledger secrets show --json
     """
     operator = settings.load(settings.OperatorSettings)
-    loaded = secrets.load(
-        Path(settings.require(operator, "pepper_file")),
-        Path(settings.require(operator, "sealing_key_file")),
-        Path(settings.require(operator, "key_encryption_key_file")),
-    )
+    loaded = secrets.load(*settings.secret_files(operator))
     fingerprints = {name: value.hex() for name, value in loaded.fingerprints().items()}
     emit(
         fingerprints,

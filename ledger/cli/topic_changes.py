@@ -27,6 +27,8 @@ class _HasLog(Protocol):
     def partitions(self) -> int | None: ...
     @property
     def state(self) -> str | None: ...
+    @property
+    def is_copy(self) -> bool: ...
 
 
 @asynccontextmanager
@@ -54,6 +56,7 @@ async def logs(connection: Any) -> tuple[Log, ...]:
             generation=row["generation"],
             partitions=row["partitions"],
             is_new=row["state"] == NEW,
+            is_copy=row["is_copy"],
         )
         for row in rows
         if row["log_id"] is not None
@@ -70,4 +73,5 @@ def log_of(controller: _HasLog) -> Log:
         generation=controller.generation,
         partitions=controller.partitions,
         is_new=controller.state == NEW,
+        is_copy=controller.is_copy,
     )

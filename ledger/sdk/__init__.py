@@ -20,6 +20,7 @@ raises is a :class:`LedgerError` with a stable ``code``; ``error.diagnostics()``
 Names that are not in ``__all__`` are not promised to stay.
 """
 
+from ledger.domain.evidence import Evidence
 from ledger.errors import (
     ConfigurationError,
     Conflict,
@@ -37,6 +38,7 @@ from ledger.sdk.answers import (
     Decision,
     FieldReport,
     HistoryPage,
+    Link,
     Outranking,
     RecordedEvent,
     Saved,
@@ -44,6 +46,7 @@ from ledger.sdk.answers import (
 )
 from ledger.sdk.client import Ledger
 from ledger.sdk.people import Person, account, email, phone, subject_id
+from ledger.sdk.rights_requests import Held, HolderProgress, RequestsPage, RightsRequest
 
 __all__ = [
     "Ask",
@@ -51,17 +54,23 @@ __all__ = [
     "Conflict",
     "Decision",
     "Denied",
+    "Evidence",
     "FieldReport",
     "Forbidden",
+    "Held",
     "HistoryPage",
+    "HolderProgress",
     "Ledger",
     "LedgerError",
+    "Link",
     "NotAwaited",
     "NotFound",
     "Outranking",
     "Person",
     "RecordedEvent",
     "Rejected",
+    "RequestsPage",
+    "RightsRequest",
     "Saved",
     "Standing",
     "Unauthorised",

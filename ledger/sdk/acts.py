@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, TypedDict, TypeVar
 from ledger.domain.acts import PROTECTIVE_KINDS, YES_KINDS, ActKind
 from ledger.domain.admission import admit, time_of
 from ledger.domain.events import Capture, Voice
+from ledger.domain.evidence import Evidence, read_evidence
 from ledger.errors import FieldReport, Rejected
 from ledger.event_log.clock import seconds_since_boot
 from ledger.sdk.answers import HasPosition, RefusedChoice, position_token
@@ -44,6 +45,8 @@ class Circumstances(TypedDict, total=False):
     """self (default), clerk, letter, phone, device, import, system."""
     voice: str
     """person (default), administrator, controller, authority, signal."""
+    evidence: Evidence | None
+    """What proves the act: address of the device, agent, form, page. Kept sealed, and gone with the person."""
     idempotency_key: str | None
     """Names the act over all its attempts; drawn at random where left out. Over Kafka it must be a random UUID."""
 
@@ -57,6 +60,7 @@ class _Told(NamedTuple):
     capture: Capture
     voice: Voice
     seen: str | None
+    evidence: Evidence | None
     ignored: tuple[FieldReport, ...]
 
 
@@ -87,6 +91,7 @@ def state(
         seen=told.seen,
         capture=told.capture,
         voice=told.voice,
+        evidence=told.evidence,
         ignored=told.ignored,
         refused=refused,
     )
@@ -145,8 +150,9 @@ def _told(circumstances: Circumstances, seen: str | HasPosition | None, *, prote
     )
     voice, unheard = _named(Voice, "voice", circumstances.get("voice", "person"), Voice.PERSON, protective)
     token, unseen = _seen(seen, protective)
-    ignored = late + undated + unmeasured + uncaught + unheard + unseen
-    return _Told(occurred_at, effective_from, waited_ms, capture, voice, token, ignored)
+    evidence, unproved = _evidence(circumstances.get("evidence"), protective)
+    ignored = late + undated + unmeasured + uncaught + unheard + unseen + unproved
+    return _Told(occurred_at, effective_from, waited_ms, capture, voice, token, evidence, ignored)
 
 
 def _check_names(circumstances: Circumstances) -> None:
@@ -174,6 +180,15 @@ def _seen(value: str | HasPosition | None, protective: bool) -> tuple[str | None
         if not protective:
             raise
         return None, (FieldReport("seen", rejection.code),)
+
+
+def _evidence(value: object, protective: bool) -> tuple[Evidence | None, tuple[FieldReport, ...]]:
+    try:
+        return read_evidence(value), ()
+    except Rejected as rejection:
+        if not protective:
+            raise
+        return None, (FieldReport("evidence", rejection.code),)
 
 
 def _named(

@@ -15,6 +15,7 @@ __all__ = [
     "HasPosition",
     "HistoryEvent",
     "HistoryPage",
+    "Link",
     "Outranking",
     "RecordedEvent",
     "RefusedChoice",
@@ -47,6 +48,20 @@ class Ask(msgspec.Struct, frozen=True):
             item=self.item,
             category=self.category,
         )
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """What two names lead to since they were linked.
+
+    ``outcome``: ``attached`` (the one that nobody had is now the other's), ``joined`` (two subject ids are one person
+    from now on) or ``already``. ``position`` covers what was recorded for it, None when nothing was: pass it, or this
+    answer, as ``at_least``.
+    """
+
+    subject_id: str
+    other_subject_id: str
+    outcome: str
+    position: str | None = None
 
 
 class Outranking(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,11 +10,14 @@ import msgspec
 
 from ledger.domain.decision import Decision
 from ledger.errors import ConfigurationError, LedgerError
-from ledger.sdk.answers import Ask, HistoryPage, Saved, Standing
+from ledger.sdk.answers import Ask, HistoryPage, Link, Saved, Standing
 from ledger.sdk.asking import Asking
+from ledger.sdk.linking import Linking
 from ledger.sdk.pending import Pending
 from ledger.sdk.people import Person
 from ledger.sdk.recording import Recording
+from ledger.sdk.requesting import Requesting
+from ledger.sdk.rights_requests import ErasureTerms, RequestsPage, RightsRequest
 from ledger.sdk.statements import Statement
 from ledger.sdk.transport import Transport
 from ledger.sdk.turns import FirstCalls, Turns
@@ -37,8 +40,10 @@ class Ledger(
         Coroutine[Any, Any, Standing],
         Coroutine[Any, Any, HistoryPage],
     ],
+    Requesting[Coroutine[Any, Any, RightsRequest], Coroutine[Any, Any, RequestsPage]],
+    Linking[Coroutine[Any, Any, Link]],
 ):
-    """Records acts and asks for decisions. Use it as ``async with Ledger.connect() as ledger``.
+    """Records acts, asks for decisions and follows rights requests. Use it as ``async with Ledger.connect() as ledger``.
 
     Safe for any number of tasks of one event loop; one person's acts are sent in the order of the calls. A decision
     that was not awaited raises ``NotAwaited`` when it is tested.
@@ -133,6 +138,27 @@ class Ledger(
 
     async def _history(self, person: Person, cursor: str | None) -> HistoryPage:
         return await self._transport.history(person, cursor)
+
+    async def _link(self, person: Person, other: Person) -> Link:
+        return await self._transport.link(person, other)
+
+    async def _request(self, terms: ErasureTerms) -> RightsRequest:
+        try:
+            return await self._transport.request_erasure(terms)
+        except LedgerError as error:
+            error.context["request_id"] = terms.request_id.hex()
+            raise
+
+    async def _prove(self, request_id: bytes) -> RightsRequest:
+        return await self._transport.prove_identity(request_id)
+
+    async def _show_request(self, request_id: bytes) -> RightsRequest:
+        return await self._transport.rights_request(request_id)
+
+    async def _list_requests(
+        self, state: str | None, overdue: bool | None, cursor: str | None
+    ) -> RequestsPage:
+        return await self._transport.rights_requests(state, overdue, cursor)
 
 
 def transport_to(

@@ -142,8 +142,10 @@ def event_for(
     act_id: bytes,
     catalogue: Catalogue | None,
     may_be_repeat: bool,
+    commitment: bytes | None = None,
 ) -> SubjectEvent:
-    """The event, with the wait until this moment: to be made anew for each attempt."""
+    """The event, with the wait until this moment: to be made anew for each attempt. ``commitment``: of the evidence
+    that was kept for it."""
     envelope = Envelope(
         event_id=part.event_id,
         act_id=act_id,
@@ -159,6 +161,7 @@ def event_for(
         waited_ms=statement.wait_ms(),
         may_be_repeat=may_be_repeat,
         seen=_seen(statement.seen, partition) if part.act.is_yes else None,
+        evidence_commitment=commitment,
         catalogue_version=catalogue.version if catalogue else None,
         dropped_fields=part.dropped_names,
     )

@@ -12,10 +12,21 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from ledger.domain.decision import Decision, deny
+from ledger.domain.identifiers import Identifier
 from ledger.errors import FieldReport, Unavailable
-from ledger.sdk.answers import Ask, HistoryPage, Outranking, RecordedEvent, RefusedChoice, Saved, Standing
+from ledger.sdk.answers import (
+    Ask,
+    HistoryPage,
+    Link,
+    Outranking,
+    RecordedEvent,
+    RefusedChoice,
+    Saved,
+    Standing,
+)
 from ledger.sdk.http_requests import Requests, answer_unreadable
 from ledger.sdk.people import Person, SubjectId, subject_form
+from ledger.sdk.rights_requests import ErasureTerms, RequestsPage, RightsRequest, body_of_terms
 from ledger.sdk.statements import Statement, body_of, reports_of
 
 __all__ = ["HttpTransport"]
@@ -29,6 +40,7 @@ READ_SECONDS: Final = 15.0
 DEFAULT_WAIT_MS: Final = 2_000
 """What the API waits for ``at_least`` where the caller says nothing."""
 QUESTIONS_PER_REQUEST: Final = 500
+_REQUESTS: Final = "/v1/rights-requests"
 
 AnswerT = TypeVar("AnswerT")
 
@@ -68,14 +80,26 @@ class _Subject(msgspec.Struct, frozen=True):
     subject_id: str | None
 
 
+class ResolvedSubject(msgspec.Struct, frozen=True):
+    """A person's subject id in hex. Not ``active``: under erasure, so that only the ledger's intake may record."""
+
+    subject_id: str
+    active: bool = True
+
+
 class LogAnswer(msgspec.Struct, frozen=True):
-    """The log that this key's controller writes, and as whom the key speaks."""
+    """The log that this key's controller writes, and as whom the key speaks.
+
+    The waits are None from an API that is too old to tell them.
+    """
 
     controller: str
     source: str
     log_id: str
     generation: int
     partitions: int
+    subject_cache_seconds: float | None = None
+    append_deadline_seconds: float | None = None
 
 
 class CatalogueAnswer(msgspec.Struct, frozen=True):
@@ -124,20 +148,54 @@ class HttpTransport:
         query = "?" + urlencode({"cursor": cursor}, quote_via=quote) if cursor is not None else ""
         return await self._get(f"/v1/subjects/{found}/history{query}", HistoryPage)
 
+    async def link(self, person: Person, other: Person) -> Link:
+        body = {"subject": subject_form(person), "other": subject_form(other), "verified": True}
+        content = await self._requests.send(
+            "POST", "/v1/subjects/link", lambda: body, deadline_seconds=RECORD_SECONDS
+        )
+        return _read(content, Link)
+
+    async def request_erasure(self, terms: ErasureTerms) -> RightsRequest:
+        body = body_of_terms(terms)
+        content = await self._requests.send(
+            "POST", _REQUESTS, lambda: body, deadline_seconds=RECORD_SECONDS
+        )
+        return _read(content, RightsRequest)
+
+    async def prove_identity(self, request_id: bytes) -> RightsRequest:
+        content = await self._requests.send(
+            "POST", f"{_REQUESTS}/{request_id.hex()}/identity", deadline_seconds=READ_SECONDS
+        )
+        return _read(content, RightsRequest)
+
+    async def rights_request(self, request_id: bytes) -> RightsRequest:
+        return await self._get(f"{_REQUESTS}/{request_id.hex()}", RightsRequest)
+
+    async def rights_requests(
+        self, state: str | None, overdue: bool | None, cursor: str | None
+    ) -> RequestsPage:
+        flag = None if overdue is None else str(overdue).lower()
+        given = {"state": state, "overdue": flag, "cursor": cursor}
+        query = urlencode({name: value for name, value in given.items() if value is not None}, quote_via=quote)
+        return await self._get(_REQUESTS + (f"?{query}" if query else ""), RequestsPage)
+
     async def lookup(self, person: Person) -> str | None:
         """The person's subject id in hex, or None; never makes one."""
-        return await self._subject("lookup", person)
+        if isinstance(person, SubjectId):
+            return person.hex
+        return _read(await self._subject("lookup", person), _Subject).subject_id
 
-    async def resolve(self, person: Person) -> str | None:
-        """The person's subject id in hex, made now if there was none."""
-        return await self._subject("resolve", person)
+    async def resolve(self, person: Identifier) -> ResolvedSubject:
+        """The person's subject id, made now if there was none."""
+        return _read(await self._subject("resolve", person), ResolvedSubject)
 
     async def catalogue(self) -> CatalogueAnswer:
         """The catalogue in force. Asked for on the way to recording, which goes on without, so not for long."""
         return await self._get("/v1/catalogue", CatalogueAnswer, CATALOGUE_SECONDS)
 
-    async def log(self) -> LogAnswer:
-        return await self._get("/v1/log", LogAnswer)
+    async def log(self, seconds: float | None = None) -> LogAnswer:
+        """The log that acts go to; asked for at most ``seconds``."""
+        return await self._get("/v1/log", LogAnswer, seconds or READ_SECONDS)
 
     async def aclose(self) -> None:
         await self._requests.aclose()
@@ -156,14 +214,11 @@ class HttpTransport:
             raise answer_unreadable(ValueError(f"{len(answers)} answers to {len(asks)} questions"))
         return answers
 
-    async def _subject(self, verb: str, person: Person) -> str | None:
-        if isinstance(person, SubjectId):
-            return person.hex
+    async def _subject(self, verb: str, person: Identifier) -> bytes:
         body = {"subject": subject_form(person)}
-        content = await self._requests.send(
+        return await self._requests.send(
             "POST", f"/v1/subjects/{verb}", lambda: body, deadline_seconds=READ_SECONDS
         )
-        return _read(content, _Subject).subject_id
 
     async def _get(self, path: str, kind: type[AnswerT], seconds: float = READ_SECONDS) -> AnswerT:
         return _read(await self._requests.send("GET", path, deadline_seconds=seconds), kind)

@@ -1,22 +1,40 @@
 """A direct producer's connection to its controller's log: which log it is, as whom it writes, and the appender."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
-from ledger.errors import ConfigurationError, IntegrityViolation, Unavailable
+from ledger.errors import ConfigurationError, IntegrityViolation, LedgerError, Unavailable
 from ledger.event_log.log_info import LogInfo, read_log_info
 from ledger.event_log.partitioner import partition_of
-from ledger.event_log.producer import Appended, Appender, Attempt
+from ledger.event_log.producer import APPEND_DEADLINE_S, Appended, Appender, Attempt
 from ledger.sdk.direct import Partition, Speaker
-from ledger.sdk.http_transport import HttpTransport
+from ledger.sdk.http_transport import HttpTransport, LogAnswer
+from ledger.sdk.resolved_ids import ID_LIFE_SECONDS
 
-__all__ = ["KafkaLog"]
+__all__ = ["KafkaLog", "Limits"]
 
 LOG_WAIT_SECONDS: Final = 5.0
 """How long the first act waits for a log that is just being made."""
+LIMITS_SECONDS: Final = 1.0
+"""How long the API is asked for the limits by a producer that could go on without."""
+ASK_AGAIN_SECONDS: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Limits(NamedTuple):
+    """How long this producer may rely on an id, and try one append: an erasure waits for both and for no more."""
+
+    cache_seconds: float
+    append_seconds: float
+
+
+STRICTEST: Final = Limits(1.0, 2.0)
+"""The least that any ledger allows: what a producer keeps to as long as nobody could be asked."""
 
 
 class KafkaLog:
@@ -29,6 +47,8 @@ class KafkaLog:
         self._http = http
         self._speaker = Speaker(controller, source) if controller is not None and source is not None else None
         self._log: LogInfo | None = None
+        self._limits: Limits | None = None
+        self._asked_limits_at = float("-inf")
         self._appender: Appender | None = None
         self._left_to_parent: list[Appender] = []
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
@@ -40,6 +60,11 @@ class KafkaLog:
         if self._speaker is None:
             raise Unavailable("log_not_ready")
         return self._speaker
+
+    @property
+    def limits(self) -> Limits:
+        """What this producer holds itself to."""
+        return self._limits or STRICTEST
 
     def partition(self, subject_id: bytes) -> Partition:
         """Where this person's live events go."""
@@ -58,14 +83,16 @@ class KafkaLog:
             if self._appender is not None:
                 # After a fork the parent's connections are left alone, and not closed by the collector either.
                 self._left_to_parent.append(self._appender)
-            self._home, self._appender, self._connecting = home, Appender(self._bootstrap), asyncio.Lock()
+            appender = Appender(self._bootstrap, deadline_s=self.limits.append_seconds)
+            self._home, self._appender, self._connecting = home, appender, asyncio.Lock()
         async with self._connecting:
-            if self._log is None:
-                try:
-                    async with asyncio.timeout(give_up_at - time.monotonic()):
-                        self._log = await self._found_log()
-                except TimeoutError as error:
-                    raise Unavailable("log_unavailable") from error
+            try:
+                async with asyncio.timeout(give_up_at - time.monotonic()):
+                    told = None if self._limits is not None else await self._told()
+                    if self._log is None:
+                        self._log = await self._found_log(told)
+            except TimeoutError as error:
+                raise Unavailable("log_unavailable") from error
 
     async def append(
         self, subject_id: bytes, make_value: Callable[[Attempt], bytes], give_up_at: float
@@ -89,11 +116,27 @@ class KafkaLog:
             raise Unavailable("log_not_ready")
         return self._log
 
-    async def _found_log(self) -> LogInfo:
-        told = None
-        if self._speaker is None:
-            told = await self._http.log()
-            self._speaker = Speaker(told.controller, told.source)
+    async def _told(self) -> LogAnswer | None:
+        """What the API says of the log, and with it the limits. None when it cannot be asked and need not be."""
+        now = time.monotonic()
+        if self._speaker is not None and now - self._asked_limits_at < ASK_AGAIN_SECONDS:
+            return None
+        self._asked_limits_at = now
+        try:
+            told = await self._http.log(None if self._speaker is None else LIMITS_SECONDS)
+        except LedgerError as error:
+            if self._speaker is None:
+                raise
+            _log.warning("the ledger's API does not tell how long an append may last (%s)", error.code)
+            return None
+        self._limits = _limits_in(told)
+        if self._appender is not None:
+            self._appender.hold_to(self._limits.append_seconds)
+        self._speaker = self._speaker or Speaker(told.controller, told.source)
+        return told
+
+    async def _found_log(self, told: LogAnswer | None) -> LogInfo:
+        assert self._speaker is not None, "who speaks is known from the caller or from the API"
         log = await read_log_info(self._bootstrap, self._speaker.controller, wait_s=LOG_WAIT_SECONDS)
         if told is not None and told.log_id != log.log_id.hex():
             detail = (
@@ -101,3 +144,11 @@ class KafkaLog:
             )
             raise IntegrityViolation("log_foreign", detail, topic=log.topic)
         return log
+
+
+def _limits_in(told: LogAnswer) -> Limits:
+    """What an API says, or did always mean before it said so; never more than the ranks of the log allow."""
+    return Limits(
+        min(told.subject_cache_seconds or ID_LIFE_SECONDS, ID_LIFE_SECONDS),
+        min(told.append_deadline_seconds or APPEND_DEADLINE_S, APPEND_DEADLINE_S),
+    )

@@ -42,6 +42,9 @@ class MemoryLog:
         self._rows: dict[bytes, dict[bytes, Row]] = defaultdict(dict)
         self._directory: dict[Identifier, bytes] = {}
         self._given_out: set[bytes] = set()
+        self._blocked: set[bytes] = set()
+        self._destroyed: set[bytes] = set()
+        self._groups: dict[bytes, frozenset[bytes]] = {}
         self._contents: dict[tuple[bytes, bytes], tuple[int, bytes]] = {}
 
     def lookup(self, person: Person) -> bytes | None:
@@ -61,6 +64,43 @@ class MemoryLog:
         if subject not in self._given_out:
             raise NotFound("subject_unknown")
         return subject
+
+    def names_of(self, subject: bytes) -> list[Identifier]:
+        """What the person is called; nobody knows that of somebody who was erased."""
+        return [name for name, known in self._directory.items() if known == subject]
+
+    def attach(self, subject: bytes, name: Identifier) -> None:
+        """A second name of the subject."""
+        self._directory[name] = subject
+
+    def join(self, one: bytes, two: bytes) -> None:
+        """Two subjects are one person."""
+        group = self.group_of(one) | self.group_of(two)
+        for member in group:
+            self._groups[member] = group
+
+    def group_of(self, subject: bytes) -> frozenset[bytes]:
+        """Every subject id of the person, this one included."""
+        return self._groups.get(subject, frozenset([subject]))
+
+    def is_active(self, subject: bytes) -> bool:
+        """Whether anything may be granted for the subject."""
+        return subject not in self._blocked and subject not in self._destroyed
+
+    def is_destroyed(self, subject: bytes) -> bool:
+        return subject in self._destroyed
+
+    def block(self, subject: bytes) -> None:
+        """From here on nothing is granted for the subject."""
+        self._blocked.add(subject)
+
+    def destroy(self, subject: bytes) -> list[Identifier]:
+        """Forgets who the subject is, and says it for the last time."""
+        names = self.names_of(subject)
+        for name in names:
+            del self._directory[name]
+        self._destroyed.add(subject)
+        return names
 
     def append(self, subject: bytes, event: SubjectEvent, broker_ms: int) -> Appended:
         """The record, stamped as in a real partition; the first record of an event id counts."""

@@ -6,23 +6,30 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ledger.domain.carrying import erased_before, is_overtaken
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.decision import Decision, Question, decide, deny, outranking
+from ledger.domain.evidence import EVIDENCE_NOT_KEPT, SALT_BYTES, commitment_of
 from ledger.domain.positions import Position
 from ledger.domain.standing import rows_of
-from ledger.errors import Conflict, FieldReport, Rejected, Unavailable
+from ledger.errors import Conflict, FieldReport, LedgerError, Rejected, Unavailable
 from ledger.sdk.answers import (
     Ask,
     HistoryPage,
+    Link,
     Outranking,
     RecordedEvent,
     Saved,
     Standing,
 )
 from ledger.sdk.direct import Part, Parts, Speaker, event_for, parts_of, seen_elsewhere
+from ledger.sdk.memory_erasures import MemoryErasures
+from ledger.sdk.memory_keys import MemoryKeys, content_of
+from ledger.sdk.memory_links import linked
 from ledger.sdk.memory_log import Appended, MemoryLog
 from ledger.sdk.memory_views import history_event, outranking_of, standing_row
-from ledger.sdk.people import Person
+from ledger.sdk.people import Person, SubjectId
+from ledger.sdk.rights_requests import ErasureTerms, RequestsPage, RightsRequest
 from ledger.sdk.statements import Statement, refused_choice
 
 if TYPE_CHECKING:
@@ -31,17 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["MemoryTransport"]
 
 STALENESS_BOUND_MS: Final = 30_000
-KEY_LIFE_MS: Final = 7 * 24 * 3600 * 1000
-"""As long as the real intake remembers an idempotency key."""
 HISTORY_PAGE: Final = 100
 
 _REUSED: Final = FieldReport("idempotency_key", "idempotency_key_reused")
-
-
-class _Remembered(msgspec.Struct, frozen=True):
-    content: bytes
-    saved: Saved
-    at_ms: int
 
 
 class MemoryTransport:
@@ -55,11 +54,15 @@ class MemoryTransport:
         self._clock = clock
         self._faults = faults
         self._speaker = speaker
-        self._keys: dict[tuple[str, bytes], _Remembered] = {}
+        self._erasures = MemoryErasures(
+            self.log, clock, faults, speaker.controller, lambda: self.catalogue
+        )
+        self._keys = MemoryKeys()
 
     async def record(self, statement: Statement) -> Saved:
         if self._faults.unavailable:
             raise Unavailable("ledger_unavailable")
+        self._erasures.advance()
         now_ms = self._clock.now_ms()
         act_id = secrets.token_bytes(16)
         if (
@@ -68,15 +71,19 @@ class MemoryTransport:
             and any(choice.act.is_yes for choice in statement.choices)
         ):
             raise Rejected("catalogue_missing")
-        parts = parts_of(statement, act_id, self.catalogue, now_ms)
-        subject = self.log.resolve(statement.person)
-        content = _content(subject, statement, parts.recorded)
-        held, reused = self._claimed(statement, content, now_ms)
+        parts = self._without_old_yeses(statement, parts_of(statement, act_id, self.catalogue, now_ms))
+        subject = self._resolved(statement.person)
+        if not self.log.is_active(subject):
+            parts = _noes_alone(parts, Conflict("subject_not_active"))
+        content = content_of(subject, statement, parts.recorded)
+        held, reused = self._keys.claimed(statement, content, now_ms)
         if held is not None:
             saved = msgspec.structs.replace(held, repeat=True)
         else:
-            saved = self._append(subject, statement, act_id, _noes_alone(parts) if reused else parts, reused)
-            self._remember(statement, content, saved, now_ms)
+            if reused:
+                parts = _noes_alone(parts, Conflict("idempotency_key_reused"))
+            saved = self._append(subject, statement, act_id, parts, reused)
+            self._keys.remember(statement, content, saved, now_ms)
         if self._faults.answers_lost:
             raise Unavailable("ledger_unavailable", "The act was recorded, and its answer lost.")
         return saved
@@ -124,25 +131,54 @@ class MemoryTransport:
             next_cursor=str(after) if after < len(found) else None,
         )
 
+    async def link(self, person: Person, other: Person) -> Link:
+        self._require_available()
+        self._erasures.advance()
+        now_ms, controller = self._clock.now_ms(), self._speaker.controller
+        return linked(self.log, controller, now_ms, person, other, self._erasures.carry)
+
+    async def request_erasure(self, terms: ErasureTerms) -> RightsRequest:
+        self._require_available()
+        return self._erasures.open(terms)
+
+    async def prove_identity(self, request_id: bytes) -> RightsRequest:
+        self._require_available()
+        return self._erasures.prove(request_id)
+
+    async def rights_request(self, request_id: bytes) -> RightsRequest:
+        self._require_available()
+        return self._erasures.show(request_id)
+
+    async def rights_requests(
+        self, state: str | None, overdue: bool | None, cursor: str | None
+    ) -> RequestsPage:
+        self._require_available()
+        return self._erasures.listed(state, overdue, cursor)
+
     async def aclose(self) -> None:
         """Nothing to let go of: what was recorded stays for the test to look at."""
 
-    def _claimed(self, statement: Statement, content: bytes, now_ms: int) -> tuple[Saved | None, bool]:
-        """The answer to a repeat, if it is one, and whether the key belongs to another act."""
-        first = self._keys.get((statement.key, b""))
-        if first is None or now_ms - first.at_ms >= KEY_LIFE_MS:
-            return None, False
-        if first.content == content:
-            return first.saved, False
-        if not statement.has_no:
-            raise Conflict("idempotency_key_reused")
-        again = self._keys.get((statement.key, content))
-        return (again.saved if again else None), True
+    def _resolved(self, person: Person) -> bytes:
+        """The person's subject id; one who comes back has it once what outlived the erasure is on the log."""
+        is_new = self.log.lookup(person) is None
+        subject = self.log.resolve(person)
+        if is_new and not isinstance(person, SubjectId):
+            self._erasures.carry(subject, person)
+        return subject
 
-    def _remember(self, statement: Statement, content: bytes, saved: Saved, now_ms: int) -> None:
-        first = self._keys.get((statement.key, b""))
-        taken = first is not None and now_ms - first.at_ms < KEY_LIFE_MS
-        self._keys[(statement.key, content if taken else b"")] = _Remembered(content, saved, now_ms)
+    def _without_old_yeses(self, statement: Statement, parts: Parts) -> Parts:
+        """The parts, without the yeses that an erasure of the person has overtaken."""
+        person = statement.person
+        names = self.log.names_of(person.value) if isinstance(person, SubjectId) else [person]
+        erased_before_ms = erased_before(self._erasures.kept(names))
+        overtaken = any(
+            is_overtaken(
+                erased_before_ms, statement.capture, statement.effective_from, verified=part.act.verified
+            )
+            for part in parts.recorded
+            if part.act.is_yes
+        )
+        return _noes_alone(parts, Conflict("erased_before")) if overtaken else parts
 
     def _append(
         self,
@@ -152,6 +188,8 @@ class MemoryTransport:
         parts: Parts,
         reused: bool,
     ) -> Saved:
+        kept = statement.evidence is not None and self.log.is_active(subject)
+        commitment = _commitment(statement) if kept else None
         appended = []
         for part in parts.recorded:
             event = event_for(
@@ -162,10 +200,13 @@ class MemoryTransport:
                 act_id=act_id,
                 catalogue=self.catalogue,
                 may_be_repeat=False,
+                commitment=commitment,
             )
             appended.append(self.log.append(subject, event, self._clock.now_ms()))
         self._catch_up()
-        own = (_REUSED,) if reused else ()
+        own: tuple[FieldReport, ...] = (_REUSED,) if reused else ()
+        if statement.evidence is not None and not kept:
+            own += (EVIDENCE_NOT_KEPT,)
         events = tuple(
             self._recorded(part, record, own + seen_elsewhere(part, statement, self.log.partition))
             for part, record in zip(parts.recorded, appended, strict=True)
@@ -228,6 +269,7 @@ class MemoryTransport:
         )
 
     def _catch_up(self) -> None:
+        self._erasures.advance()
         if not self._faults.fold_held:
             self.log.fold()
 
@@ -239,21 +281,22 @@ class MemoryTransport:
             raise Unavailable("ledger_unavailable")
 
 
-def _content(subject: bytes, statement: Statement, parts: Sequence[Part]) -> bytes:
-    """What tells a repeat from another act under the same key: everything but times, wait and ``seen``."""
-    said = [msgspec.to_builtins(part.act) for part in parts]
-    return subject + msgspec.json.encode(
-        (statement.voice.value, statement.effective_from, said), order="sorted"
-    )
+def _commitment(statement: Statement) -> bytes | None:
+    """The commitment to the evidence of an act. Nobody keeps the evidence itself here, so nobody needs the salt."""
+    if statement.evidence is None:
+        return None
+    return commitment_of(secrets.token_bytes(SALT_BYTES), statement.evidence)
 
 
-def _noes_alone(parts: Parts) -> Parts:
-    """Under a used key the noes are recorded, with ids of their own, and the yeses refused."""
-    noes = tuple(part for part in parts.recorded if not part.act.is_yes)
+def _noes_alone(parts: Parts, error: LedgerError) -> Parts:
+    """The noes, with ids of their own, and the yeses refused for ``error``, which is raised where there is no no."""
+    noes = tuple(part for part in parts.recorded if part.act.is_protective)
+    if not noes and parts.recorded:
+        raise error
     refused = tuple(
-        refused_choice(msgspec.to_builtins(part.act), Conflict("idempotency_key_reused"))
+        refused_choice(msgspec.to_builtins(part.act), error)
         for part in parts.recorded
-        if part.act.is_yes
+        if not part.act.is_protective
     )
     return Parts(noes, parts.refused + refused)
 

@@ -46,10 +46,15 @@ class Recording(ABC, Generic[SavedT]):
         item: str | None = None,
         category: str | None = None,
         expires_at: datetime | str | None = None,
+        verified: bool = False,
         seen: Seen = None,
         **circumstances: Unpack[Circumstances],
     ) -> SavedT:
-        """Consent to one purpose, after the text of ``notice`` was shown (GDPR art. 6(1)(a), 7)."""
+        """Consent to one purpose, after the text of ``notice`` was shown (GDPR art. 6(1)(a), 7).
+
+        ``verified``: the identifier was proved to be the person's, as by the click in a mail that was sent to it
+        (double opt-in). Only such a grant lifts a no from before an erasure.
+        """
         act = {
             "act": "grant",
             "purpose": purpose,
@@ -59,6 +64,7 @@ class Recording(ABC, Generic[SavedT]):
             "item": item,
             "category": category,
             "expires_at": expires_at,
+            "verified": verified or None,
         }
         return self._record(state(person, [act], circumstances, seen))
 

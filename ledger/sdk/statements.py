@@ -7,6 +7,7 @@ import msgspec
 
 from ledger.domain.acts import Act
 from ledger.domain.events import Capture, Voice
+from ledger.domain.evidence import Evidence
 from ledger.domain.moments import moment_text
 from ledger.errors import FieldReport, LedgerError
 from ledger.event_log.clock import seconds_since_boot
@@ -43,6 +44,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     seen: str | None = None
     capture: Capture = Capture.SELF
     voice: Voice = Voice.PERSON
+    evidence: Evidence | None = None
     ignored: tuple[FieldReport, ...] = ()
     refused: tuple[RefusedChoice, ...] = ()
 
@@ -73,6 +75,8 @@ def body_of(statement: Statement) -> dict[str, object]:
         body["effective_from"] = moment_text(statement.effective_from)
     if statement.seen is not None:
         body["seen"] = statement.seen
+    if statement.evidence is not None:
+        body["evidence"] = msgspec.to_builtins(statement.evidence)
     return body
 
 

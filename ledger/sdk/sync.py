@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from ledger import sdk
 from ledger.domain.decision import Decision
+from ledger.domain.evidence import Evidence
 from ledger.errors import (
     ConfigurationError,
     Conflict,
@@ -30,11 +31,14 @@ from ledger.errors import (
     Unavailable,
 )
 from ledger.sdk import loop_thread
-from ledger.sdk.answers import Ask, FieldReport, HistoryPage, Outranking, RecordedEvent, Saved, Standing
+from ledger.sdk.answers import Ask, FieldReport, HistoryPage, Link, Outranking, RecordedEvent, Saved, Standing
 from ledger.sdk.asking import Asking
 from ledger.sdk.client import TransportName
+from ledger.sdk.linking import Linking
 from ledger.sdk.people import Person, account, email, phone, subject_id
 from ledger.sdk.recording import Recording
+from ledger.sdk.requesting import Requesting
+from ledger.sdk.rights_requests import ErasureTerms, Held, HolderProgress, RequestsPage, RightsRequest
 from ledger.sdk.statements import Statement
 
 __all__ = [
@@ -43,17 +47,23 @@ __all__ = [
     "Conflict",
     "Decision",
     "Denied",
+    "Evidence",
     "FieldReport",
     "Forbidden",
+    "Held",
     "HistoryPage",
+    "HolderProgress",
     "Ledger",
     "LedgerError",
+    "Link",
     "NotAwaited",
     "NotFound",
     "Outranking",
     "Person",
     "RecordedEvent",
     "Rejected",
+    "RequestsPage",
+    "RightsRequest",
     "Saved",
     "Standing",
     "Unauthorised",
@@ -67,8 +77,13 @@ __all__ = [
 AnswerT = TypeVar("AnswerT")
 
 
-class Ledger(Recording[Saved], Asking[Decision, list[Decision], Standing, HistoryPage]):
-    """Records acts and asks for decisions, blocking the calling thread. Must not be called from an event loop."""
+class Ledger(
+    Recording[Saved],
+    Asking[Decision, list[Decision], Standing, HistoryPage],
+    Requesting[RightsRequest, RequestsPage],
+    Linking[Link],
+):
+    """Records acts, asks for decisions and follows rights requests, blocking the calling thread. Must not be called from an event loop."""
 
     def __init__(self, make: Callable[[], sdk.Ledger]) -> None:
         self._make = make
@@ -124,3 +139,18 @@ class Ledger(Recording[Saved], Asking[Decision, list[Decision], Standing, Histor
 
     def _history(self, person: Person, cursor: str | None) -> HistoryPage:
         return self._run(lambda inner: inner._history(person, cursor))
+
+    def _link(self, person: Person, other: Person) -> Link:
+        return self._run(lambda inner: inner._link(person, other))
+
+    def _request(self, terms: ErasureTerms) -> RightsRequest:
+        return self._run(lambda inner: inner._request(terms))
+
+    def _prove(self, request_id: bytes) -> RightsRequest:
+        return self._run(lambda inner: inner._prove(request_id))
+
+    def _show_request(self, request_id: bytes) -> RightsRequest:
+        return self._run(lambda inner: inner._show_request(request_id))
+
+    def _list_requests(self, state: str | None, overdue: bool | None, cursor: str | None) -> RequestsPage:
+        return self._run(lambda inner: inner._list_requests(state, overdue, cursor))

@@ -48,7 +48,8 @@ class Faults:
     """What can go wrong, as switches.
 
     ``unavailable``: nobody answers; ``stale``: the fold is behind by more than the bound; ``fold_held``: what is
-    recorded is not folded; ``answers_lost``: acts are recorded, and their answers never arrive.
+    recorded is not folded; ``answers_lost``: acts are recorded, and their answers never arrive; ``erasures_held``:
+    requests to be erased go no further than the block.
     """
 
     def __init__(self) -> None:
@@ -56,6 +57,7 @@ class Faults:
         self.stale = False
         self.fold_held = False
         self.answers_lost = False
+        self.erasures_held = False
 
 
 class InMemoryLedger(Ledger):

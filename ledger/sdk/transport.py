@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ledger.domain.decision import Decision
-from ledger.sdk.answers import Ask, HistoryPage, Saved, Standing
+from ledger.sdk.answers import Ask, HistoryPage, Link, Saved, Standing
 from ledger.sdk.people import Person
+from ledger.sdk.rights_requests import ErasureTerms, RequestsPage, RightsRequest
 from ledger.sdk.statements import Statement
 
 __all__ = ["Transport"]
@@ -25,6 +26,22 @@ class Transport(Protocol):
     async def standing(self, person: Person) -> Standing: ...
 
     async def history(self, person: Person, cursor: str | None) -> HistoryPage: ...
+
+    async def link(self, person: Person, other: Person) -> Link:
+        """The two as one person, after a verified act; durable on return."""
+        ...
+
+    async def request_erasure(self, terms: ErasureTerms) -> RightsRequest:
+        """The request, durable; repeatable under its id. Raises ``NotFound(subject_unknown)``, ``Unavailable``."""
+        ...
+
+    async def prove_identity(self, request_id: bytes) -> RightsRequest: ...
+
+    async def rights_request(self, request_id: bytes) -> RightsRequest: ...
+
+    async def rights_requests(
+        self, state: str | None, overdue: bool | None, cursor: str | None
+    ) -> RequestsPage: ...
 
     async def aclose(self) -> None:
         """Lets go of connections, after what is under way has ended or its deadline has passed."""

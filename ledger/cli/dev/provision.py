@@ -63,4 +63,4 @@ async def create_controllers(environment: Mapping[str, str]) -> list[str]:
     return made
 
 
-_SECRET_SETTINGS: Final = ("LEDGER_PEPPER_FILE", "LEDGER_SEALING_KEY_FILE", "LEDGER_KEY_ENCRYPTION_KEY_FILE")
+_SECRET_SETTINGS: Final = tuple(f"LEDGER_{name.upper()}_FILE" for name in secrets.SECRET_FILES)

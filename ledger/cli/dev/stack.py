@@ -22,6 +22,7 @@ from ledger.cli.dev.processes import Program, free_port, only_one, reap_children
 from ledger.cli.dev.provision import create_controllers, make_secrets, make_shared_topics, make_tables
 from ledger.cli.output import progress
 from ledger.errors import ConfigurationError
+from ledger.vault.secrets import SECRET_FILES
 
 __all__ = ["DevStack", "ServiceStatus"]
 
@@ -139,9 +140,7 @@ class DevStack(msgspec.Struct, frozen=True, kw_only=True):
             "LEDGER_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "LEDGER_POSTGRES_DSN": self.postgres.dsn,
             "LEDGER_VAULT_DSN": self.postgres.dsn,
-            "LEDGER_PEPPER_FILE": str(secrets / "pepper"),
-            "LEDGER_SEALING_KEY_FILE": str(secrets / "sealing-key"),
-            "LEDGER_KEY_ENCRYPTION_KEY_FILE": str(secrets / "key-encryption-key"),
+            **{f"LEDGER_{name.upper()}_FILE": str(secrets / file) for name, file in SECRET_FILES.items()},
             "LEDGER_API_HOST": "127.0.0.1",
             "LEDGER_API_PORT": str(self._port("api")),
             "LEDGER_URL": f"http://127.0.0.1:{self._port('api')}",
