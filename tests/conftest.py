@@ -2,7 +2,7 @@
 
 Three kinds, so that no test's worker folds another test's log: ``stack`` is shared by tests that start workers of
 their own (each with ``LEDGER_FOLD_CONTROLLERS``), ``live`` has one worker for all controllers and one API, which
-nobody disturbs, and ``own_stack`` is for one test alone, to stop, kill or empty.
+nobody disturbs (and the reactions, which carry out erasures), and ``own_stack`` is for one test alone, to stop, kill or empty.
 """
 
 from collections.abc import Generator, Iterator
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.live import Live
+from tests.support.live import SHORT_WAITS, Live
 
 _FIXTURES_OF_SERVICES = frozenset({"stack", "own_stack", "live"})
 _USED: pytest.StashKey[list[tuple[Any, int]]] = pytest.StashKey()
@@ -42,11 +42,12 @@ def stack(_nothing_left_over: None) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def live(_nothing_left_over: None) -> Iterator[Live]:
-    """A stack with one fold for all its controllers and one API, for tests that do not disturb them."""
+    """A stack with one fold for all its controllers, one API and the reactions, for tests that do not disturb them."""
     from tests.support.services import open_stack
 
     with open_stack() as opened:
-        yield Live(stack=opened, fold=opened.start_fold(), api=opened.start_api())
+        fold, api = opened.start_fold(), opened.start_api(**SHORT_WAITS)
+        yield Live(stack=opened, fold=fold, api=api, reactions=opened.start_reactions(**SHORT_WAITS))
 
 
 @pytest.fixture

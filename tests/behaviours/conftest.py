@@ -49,7 +49,7 @@ async def real(live: Live) -> Real:
     )
     connection = await pool.connect(live.stack.dsn, application_name="tests", schema="control")
     try:
-        key = await keys.create(connection, controller=name, source="shop", scopes=["record", "ask", "read"])
+        key = await keys.create(connection, controller=name, source="shop", scopes=["record", "ask", "read", "requests"])
     finally:
         await connection.close()
     made = Real(name, live.url, key, live.stack.bootstrap)

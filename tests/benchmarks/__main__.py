@@ -16,7 +16,7 @@ from tests.benchmarks import machine
 from tests.benchmarks.figures import Result, as_text
 from tests.benchmarks.stage import Bench
 
-NAMES: Final = ("domain", "imports", "fold", "decisions", "intake", "freshness")
+NAMES: Final = ("domain", "imports", "fold", "decisions", "intake", "freshness", "backfill", "list_import", "archive", "erasures")
 
 
 def main(arguments: list[str]) -> int:

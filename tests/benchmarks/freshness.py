@@ -27,7 +27,7 @@ from tests.benchmarks.figures import Cell, Result, Table, quantile, spread
 from tests.benchmarks.stage import Bench
 from tests.support.services import Handle
 
-__all__ = ["run"]
+__all__ = ["Watch", "run"]
 
 RATE: Final = 1_000
 SECONDS: Final = 20
@@ -49,7 +49,7 @@ _LABELS: Final = {
 }
 
 
-class _Watch:
+class Watch:
     """When each acknowledged record was first seen to be folded."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class _Load:
     """One run: sends at the rate, whatever comes back, and times what does."""
 
     def __init__(self, log: LogInfo, appender: Appender, ledger: Ledger) -> None:
-        self.watch = _Watch()
+        self.watch = Watch()
         self.times: dict[str, list[float]] = {kind: [] for kind in _KINDS}
         self.not_reached = 0
         self._log = log

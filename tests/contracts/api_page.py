@@ -35,6 +35,9 @@ the same key with every retry: within seven days the same act is found again and
 `seen` may differ between retries. Other content under a used key is refused for a yes (409) and recorded under a new
 event id for a no, and reported.
 
+**Evidence** of an act is sealed, acknowledged before the event, and kept in the vault alone; the event bears a salted
+commitment ([recording.md](recording.md#evidence)).
+
 **Positions.** `position` in an answer covers all that was recorded. As `at_least` of a decision it makes the answer
 wait for it. As `seen` of a yes it says what the person's screen showed before the act, so that a yes made in sight of
 a no stands.
@@ -43,6 +46,10 @@ a no stands.
 each with its own reason ([decisions.md](decisions.md)). Before the first rule come, in this order: `unavailable`,
 `log_refused`, `position_unknown`, `position_not_reached`, `stale`, `quarantined`. A key without the scope `read` sees
 `opted_out` for every no of a person.
+
+**Rights requests** are written down when they are answered (202) and carried out from then on; `request_id` is their
+idempotency key. [erasure.md](erasure.md) says what happens. By subject id an erased person is `erased`, by address as
+unknown as any stranger.
 
 `GET /livez`, `GET /readyz` (503 with reasons until requests can be answered) and `GET /metrics` need no key.
 """
@@ -88,7 +95,7 @@ def _form(kind: Any) -> str:
     hints = typing.get_type_hints(kind)
     rows = []
     for field in msgspec.structs.fields(kind):
-        default = "" if field.required else f", {_json(field.default)} if left out"
+        default = "" if field.required else f", {_json(_default(field))} if left out"
         rows.append(f"- `{field.name}`: {_words(hints[field.name])}{default}\n")
     return f"\n### {kind.__name__}\n\n{_docstring(kind)}\n\n" + "".join(rows)
 
@@ -102,7 +109,13 @@ def _words(hint: Any) -> str:
         return f"[`{hint.__name__}`](#{hint.__name__.lower()})"
     if typing.get_origin(hint) is dict:
         return "object"
-    return {str: "text", int: "number", bool: "true or false", type(None): "null"}.get(hint, str(hint))
+    return {str: "text", int: "number", float: "number", bool: "true or false", type(None): "null"}.get(
+        hint, str(hint)
+    )
+
+
+def _default(field: Any) -> Any:
+    return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
 
 
 def _json(value: Any) -> str:

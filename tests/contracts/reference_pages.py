@@ -96,7 +96,8 @@ def metrics_page() -> str:
         "loopback address. A counter's sample ends in `_total`. No label holds a person or a controller.\n\n"
         "Alert on: `ledger_projection_lag_seconds` above the staleness bound (every check is then denied as `stale`); "
         "any `ledger_projection_partitions_refused` or `ledger_quarantine_entries_open` above 0; any increase of "
-        "`ledger_records_unattributable_total`, since such a record may be a withdrawal.\n\n"
+        "`ledger_records_unattributable_total`, since such a record may be a withdrawal; any increase of "
+        "`ledger_late_protective_acts_total`, since a service then keeps the ids of people who were erased.\n\n"
         + _table(("metric", "type", "labels", "what it counts"), rows)
     )
 

@@ -60,11 +60,14 @@ class LogUnderTest:
         sent = await self._producer.send_and_wait(self.topic(lane), value=value, key=key, partition=partition)
         return int(sent.offset)
 
-    async def append_all(self, records: Sequence[tuple[bytes, Event]]) -> None:
+    async def append_all(self, records: Sequence[tuple[bytes, Event]], lane: Lane = Lane.LIVE) -> None:
         """Many events at once, each in its partition, in the order given there."""
         sent = [
             await self._producer.send(
-                self.topic(), value=codec.encode(event), key=key, partition=partition_of(key, self.partitions)
+                self.topic(lane),
+                value=codec.encode(event),
+                key=key,
+                partition=partition_of(key, self.partitions),
             )
             for key, event in records
         ]
@@ -139,36 +142,38 @@ class LogUnderTest:
         }
 
     async def expected_standing(self) -> dict[tuple[bytes, bytes], tuple[Any, ...]]:
-        """The log read again from the start and folded by the domain, one record after the other."""
+        """Both lanes of the log read again from the start and folded by the domain, one record after the other."""
         info = await read_log_info(self.stack.bootstrap, self.controller)
-        expected: dict[tuple[bytes, bytes], tuple[Any, ...]] = {}
-        for number in range(self.partitions):
-            rows: dict[bytes, list[Row]] = {}
-            async for record, stamper in self._stamped(info, number):
-                stamped = stamper.as_record(stamper.stamp(record))
-                rows.setdefault(record.key, []).extend(rows_of(codec.decode(record.value), stamped))  # type: ignore[arg-type]
-            for person, theirs in rows.items():
-                for key, row in fold(theirs).items():
-                    expected[person, key] = _as_columns(row)
-        return expected
+        rows: dict[bytes, list[Row]] = {}
+        for lane in (Lane.LIVE, Lane.BACKFILL):
+            for number in range(self.partitions):
+                async for record, stamper in self._stamped(info, number, lane):
+                    stamped = stamper.as_record(stamper.stamp(record))
+                    rows.setdefault(record.key, []).extend(rows_of(codec.decode(record.value), stamped))  # type: ignore[arg-type]
+        return {
+            (person, key): _as_columns(row)
+            for person, theirs in rows.items()
+            for key, row in fold(theirs).items()
+        }
 
     async def assert_nothing_lost_and_nothing_double(self) -> None:
-        """Every record of the log has one row of history, and standing is what the domain makes of the log."""
+        """Every record of both lanes has one row of history, and standing is what the domain makes of the log."""
         expected = [
-            (number, offset)
+            (lane.number, number, offset)
+            for lane in (Lane.LIVE, Lane.BACKFILL)
             for number in range(self.partitions)
-            for offset in range(1, await self.end(number))
+            for offset in range(1, await self.end(number, lane))
         ]
-        history = [row for row in await self.history() if row["lane"] == Lane.LIVE.number]
-        assert [(row["partition"], row["offset"]) for row in history] == expected
+        history = [row for row in await self.history() if row["lane"] != Lane.CATALOGUE.number]
+        assert [(row["lane"], row["partition"], row["offset"]) for row in history] == expected
         assert await self.standing() == await self.expected_standing()
 
-    async def _stamped(self, info: Any, number: int) -> AsyncIterator[tuple[Any, Stamper]]:
+    async def _stamped(self, info: Any, number: int, lane: Lane) -> AsyncIterator[tuple[Any, Stamper]]:
         stamper = None
-        async for records in scan(self.stack.bootstrap, self.topic(), number, 0):
+        async for records in scan(self.stack.bootstrap, self.topic(lane), number, 0):
             for record in records:
                 if stamper is None:
-                    stamper = Stamper(_partition(info, number), _start(record))
+                    stamper = Stamper(_partition(info, number, lane), _start(record))
                     continue
                 yield record, stamper
 
@@ -201,11 +206,11 @@ def is_frozen(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T"
 
 
-def _partition(info: Any, number: int) -> Partition:
+def _partition(info: Any, number: int, lane: Lane) -> Partition:
     return Partition(
         log_id=info.log_id,
         generation=info.generation,
-        lane=Lane.LIVE,
+        lane=lane,
         partition=number,
         partitions=info.partitions,
         controller_id=0,

@@ -71,6 +71,26 @@ def test_a_value_that_a_setting_cannot_have_is_refused_by_name(name: str, value:
     assert name in error.detail
 
 
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("LEDGER_SUBJECT_CACHE_SECONDS", 1, 60),
+        ("LEDGER_APPEND_DEADLINE_SECONDS", 2, 60),
+        ("LEDGER_SETTLE_MARGIN_SECONDS", 1, 3600),
+    ],
+)
+def test_what_an_erasure_waits_for_has_bounds_on_both_sides(name: str, low: float, high: float) -> None:
+    """Below, no producer could work; above, the ranks of the log would rest on nothing."""
+    files = {f"LEDGER_{field.upper()}": "/secret" for field in settings.SECRET_FIELDS}
+    everything = {**FOLD, **files}
+    field = name.removeprefix("LEDGER_").lower()
+    for value in (low, high):
+        loaded = settings.load(settings.ReactionsSettings, {**everything, name: str(value)})
+        assert getattr(loaded, field) == value
+    for value in (low - 0.5, high + 0.5):
+        assert name in refusal({**everything, name: str(value)}, settings.ReactionsSettings).detail
+
+
 def test_a_failpoint_needs_a_second_setting_that_says_it_is_meant() -> None:
     assert "LEDGER_ALLOW_FAILPOINTS" in refusal({**FOLD, "LEDGER_FAILPOINT": "after_copy"}).detail
     allowed = load({**FOLD, "LEDGER_FAILPOINT": "after_copy", "LEDGER_ALLOW_FAILPOINTS": "1"})
@@ -102,7 +122,8 @@ def test_a_url_of_another_kind_is_refused() -> None:
 
 
 def test_the_vault_lies_with_the_read_model_unless_said_otherwise() -> None:
-    everything = {**FOLD}
+    secrets = {f"LEDGER_{field.upper()}": f"/secrets/{field}" for field in settings.SECRET_FIELDS}
+    everything = {**FOLD, **secrets}
     assert settings.load(settings.ReactionsSettings, everything).vault_dsn == FOLD["LEDGER_POSTGRES_DSN"]
     everything["LEDGER_VAULT_DSN"] = "postgresql://v@vault/vault"
     assert settings.load(settings.ReactionsSettings, everything).vault_dsn == "postgresql://v@vault/vault"

@@ -1,5 +1,6 @@
 """Who may do what: keys, scopes, controllers."""
 
+import re
 import secrets
 from typing import Any
 
@@ -17,11 +18,14 @@ BODIES: dict[str, Any] = {
     "/v1/decisions": {"questions": [{"subject": {"email": "a@example.se"}, "purpose": "newsletter"}]},
     "/v1/subjects/lookup": {"subject": {"email": "a@example.se"}},
     "/v1/subjects/resolve": {"subject": {"email": "a@example.se"}},
+    "/v1/rights-requests": {"subject": {"email": "a@example.se"}},
+    "/v1/rights-requests/{request_id}/extension": {"reason": "complex"},
+    "/v1/rights-requests/{request_id}/refusal": {"reason": "excessive"},
 }
 
 
 def path_of(route: ApiRoute) -> str:
-    return route.path.replace("{subject_id}", secrets.token_hex(16))
+    return re.sub(r"\{\w+_id\}", secrets.token_hex(16), route.path)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

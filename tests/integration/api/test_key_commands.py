@@ -10,11 +10,7 @@ from ledger.cli.main import main
 from ledger.read_model import pool
 from ledger.vault import secrets
 
-KEY_FILES = {
-    "LEDGER_PEPPER_FILE": "pepper",
-    "LEDGER_SEALING_KEY_FILE": "sealing-key",
-    "LEDGER_KEY_ENCRYPTION_KEY_FILE": "key-encryption-key",
-}
+KEY_FILES = {f"LEDGER_{name.upper()}_FILE": file for name, file in secrets.SECRET_FILES.items()}
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -93,10 +89,10 @@ def test_secrets_are_made_once_and_shown_by_fingerprint_alone(
 ) -> None:
     folder = tmp_path / "secrets"
     code, out, _ = run(capsys, "secrets", "init", str(folder), "--json")
-    assert (code, [file["created"] for file in json.loads(out)]) == (0, [True] * 3)
+    assert (code, [file["created"] for file in json.loads(out)]) == (0, [True] * len(KEY_FILES))
     before = [path.read_bytes() for path in sorted(folder.iterdir())]
     code, out, _ = run(capsys, "secrets", "init", str(folder))
-    assert (code, out.count("was there")) == (0, 3)
+    assert (code, out.count("was there")) == (0, len(KEY_FILES))
     assert [path.read_bytes() for path in sorted(folder.iterdir())] == before
     monkeypatch.setenv("LEDGER_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     for name, file in KEY_FILES.items():

@@ -1,6 +1,7 @@
 """What a check answers before its first rule: positions, staleness, quarantine, a refused log."""
 
 import asyncio
+import secrets
 import time
 from typing import Any
 
@@ -8,11 +9,16 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from ledger.domain.positions import Position
+from ledger.domain.events import Capture, Lane, Origin
+from ledger.domain.positions import Position, PositionEntry
+from ledger.event_log import codec
+from ledger.event_log.log_info import read_log_info
+from ledger.event_log.producer import Appender
 from ledger.event_log.topic_table import topic_name
 from ledger.read_model import pool
 from tests.support.api import ApiUnderTest, api_under_test, new_email, until
 from tests.support.catalogue import small_catalogue
+from tests.support.log_records import grant
 from tests.support.services import Stack
 
 
@@ -185,3 +191,36 @@ async def refuse_log(stack: Stack, controller: str) -> None:
         await connection.execute("update position set refused = 'log_recreated' where topic = $1", topic)
     finally:
         await connection.close()
+
+
+async def test_a_check_waits_for_a_position_of_the_backfill_lane(api: ApiUnderTest) -> None:
+    person = secrets.token_bytes(16)
+    info = await read_log_info(api.stack.bootstrap, api.controller)
+    imported = grant(
+        notice="signup@3", controller=api.controller, origin=Origin.IMPORTED, capture=Capture.IMPORT
+    )
+    async with Appender(api.stack.bootstrap) as appender:
+        at = await appender.append(
+            topic_name(api.controller, Lane.BACKFILL), 0, person, lambda _: codec.encode(imported), timeout_s=30
+        )
+    entry = PositionEntry(
+        log_id=info.log_id,
+        generation=info.generation,
+        lane=Lane.BACKFILL,
+        partition=0,
+        next_offset=at.offset + 1,
+        stamp_ms=at.broker_ms,
+    )
+    question = {"subject": {"subject_id": person.hex()}, "purpose": "newsletter", "channel": "email"}
+
+    async def asked(at_least: str, wait_ms: int) -> dict[str, Any]:
+        body = {"questions": [question], "at_least": at_least, "wait_ms": wait_ms}
+        answer = await api.post("/v1/decisions", body)
+        return dict(answer.body["answers"][0])
+
+    reached = await asked(Position.of(entry).encode(), 10_000)
+    assert (reached["allowed"], reached["reason"]) == (True, "consent_given")
+    read = Position.decode(reached["position"]).entry(entry.key)
+    assert read is not None and read.next_offset >= entry.next_offset
+    beyond = await asked(further(Position.of(entry).encode(), 1_000), 50)
+    assert (beyond["allowed"], beyond["reason"]) == (False, "position_unknown")

@@ -19,8 +19,10 @@ async def test_lookup_never_makes_a_subject_and_resolve_makes_one_for_good(api: 
     made = await api.post("/v1/subjects/resolve", person)
     assert made.status == 200
     assert (await api.post("/v1/subjects/resolve", person)).body == made.body
-    assert (await api.post("/v1/subjects/lookup", person)).body == made.body
-    assert (await api.post("/v1/subjects/lookup", {"subject": made.body})).body == made.body
+    assert made.body["active"] is True
+    known = {"subject_id": made.body["subject_id"]}
+    assert (await api.post("/v1/subjects/lookup", person)).body == known
+    assert (await api.post("/v1/subjects/lookup", {"subject": known})).body == known
 
 
 async def test_standing_shows_what_holds_and_the_position_to_act_on(api: ApiUnderTest) -> None:

@@ -3,25 +3,33 @@
 import asyncio
 import json
 import os
+import secrets as random
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
 
 from ledger.cli.main import main
-from ledger.domain.events import Lane, SubjectEvent
+from ledger.domain.events import ConsentGiven, Envelope, Lane, Scope, SubjectEvent
+from ledger.domain.identifiers import email
 from ledger.event_log.codec import encode
 from ledger.event_log.log_info import LogInfo, read_log_info
 from ledger.event_log.partitioner import partition_of
 from ledger.event_log.producer import Appended, Appender
 from ledger.event_log.scanning import bounds_of
 from ledger.event_log.topics import topic_name
+from ledger.read_model import pool
+from ledger.vault import secrets
+from ledger.vault.directory import Controller, Directory
 from tests.support.live import Live
 
 FOLDED_WITHIN_SECONDS = 60
 MADE_AT_ONCE = 8
+ADDRESS = "anna.andersson@example.se"
+NEWSLETTER = Scope(purpose="om.newsletter", channel="email")
 
 
 class Outcome(NamedTuple):
@@ -99,6 +107,17 @@ class Company:
         return number
 
 
+def envelope(company: Company, **changed: Any) -> Envelope:
+    ids = {"event_id": random.token_bytes(16), "act_id": random.token_bytes(16)}
+    return Envelope(**{**ids, "controller": company.name, "source": "test", "waited_ms": 0, **changed})
+
+
+def vault_secrets(company: Company) -> secrets.Secrets:
+    """What opens the vault of the company's stack."""
+    settings = company.live.stack.environment
+    return secrets.load(*(Path(settings[f"LEDGER_{name.upper()}_FILE"]) for name in secrets.SECRET_FILES))
+
+
 @pytest.fixture(scope="session")
 def fresh_names(live: Live) -> list[str]:
     """Controllers that no test has used yet. Made several at a time: the worker looks for new topics every 5 s."""
@@ -116,6 +135,19 @@ async def company(live: Live, fresh_names: list[str]) -> AsyncIterator[Company]:
     async with Appender(live.stack.bootstrap) as appender:
         yield Company(live, log, appender, database)
     await database.close()
+
+
+@pytest.fixture
+async def anna(company: Company) -> bytes:
+    """The subject id of somebody known by an e-mail address, who has agreed to the newsletter."""
+    vault = await pool.create_pool(company.live.stack.dsn, application_name="test", schema="vault", size=1)
+    controller = Controller(await company.controller_id(), company.name)
+    (entry,) = await Directory(vault, vault_secrets(company)).resolve(controller, [email(ADDRESS)])
+    await vault.close()
+    grant = ConsentGiven(envelope=envelope(company), scope=NEWSLETTER, notice="activities@2")
+    await company.say(entry.subject_id, grant)
+    await company.fresh()
+    return entry.subject_id
 
 
 @pytest.fixture

@@ -55,12 +55,12 @@ async def in_read_model(company: Company) -> list[int]:
 async def test_a_published_version_stands_on_the_log_and_reaches_the_read_model(
     company: Company, ledger: Ledger
 ) -> None:
-    assert await in_read_model(company) == [1]
+    assert await in_read_model(company) == [2]
     shown = (await ledger("catalogue", "show", company.name, "--json")).document
-    assert shown["in_force"] == 1
+    assert shown["in_force"] == 2
     assert shown["catalogue"]["purposes"]["om.newsletter"]["basis"] == "consent"
     page = (await ledger("catalogue", "show", company.name)).out
-    assert page.startswith("* version 1  from 20")
+    assert page.startswith("* version 2  from 20")
     assert "  om.newsletter        consent               promotion         email\n" in page
 
 
@@ -85,7 +85,7 @@ async def test_the_same_version_with_other_content_is_refused(
 async def test_a_dry_run_tells_the_changes_and_publishes_nothing(
     company: Company, ledger: Ledger, folder: Path
 ) -> None:
-    change(folder, "version = 1     #", "version = 2     #")
+    change(folder, "version = 2     #", "version = 3     #")
     change(folder, 'channels = ["email"]', 'channels = ["email", "post"]')
     before = await end_of_topic(company)
     outcome = await publish(ledger, company, folder, "--dry-run")
@@ -97,35 +97,35 @@ async def test_a_dry_run_tells_the_changes_and_publishes_nothing(
 async def test_a_version_that_only_tightens_is_in_force_at_once(
     company: Company, ledger: Ledger, folder: Path
 ) -> None:
-    change(folder, "version = 1     #", "version = 2     #")
+    change(folder, "version = 2     #", "version = 3     #")
     change(folder, 'channels = ["email", "phone"]\ncategories = ["contact", "demographic"]',
            'channels = ["phone"]\ncategories = ["contact", "demographic"]')  # fmt: skip
     outcome = await publish(ledger, company, folder)
     assert outcome.code == 0 and "(widens)" not in outcome.out
-    assert await in_read_model(company) == [1, 2]
-    assert (await ledger("catalogue", "show", company.name, "--json")).document["in_force"] == 2
+    assert await in_read_model(company) == [2, 3]
+    assert (await ledger("catalogue", "show", company.name, "--json")).document["in_force"] == 3
 
 
 async def test_a_version_that_widens_is_not_in_force_before_the_staleness_bound(
     company: Company, ledger: Ledger, folder: Path
 ) -> None:
-    change(folder, "version = 1     #", "version = 2     #")
+    change(folder, "version = 2     #", "version = 3     #")
     change(folder, 'basis = "consent"', 'basis = "contract"')
     assert (await publish(ledger, company, folder)).code == 0
     shown = (await ledger("catalogue", "show", company.name, "--json")).document
-    assert [version["version"] for version in shown["versions"]] == [1, 2]
-    assert shown["in_force"] == 1
+    assert [version["version"] for version in shown["versions"]] == [2, 3]
+    assert shown["in_force"] == 2
 
 
 async def test_a_catalogue_with_long_texts_is_published_and_folded(
     company: Company, ledger: Ledger, folder: Path
 ) -> None:
-    change(folder, "version = 1     #", "version = 2     #")
+    change(folder, "version = 2     #", "version = 3     #")
     for number in range(2, 8):
         change(folder, "[[notices]]", _long_notice(folder, number))
     assert (await publish(ledger, company, folder)).code == 0
-    assert await in_read_model(company) == [1, 2]
-    length = "select length(document) from read_model.catalogue where controller_id = $1 and version = 2"
+    assert await in_read_model(company) == [2, 3]
+    length = "select length(document) from read_model.catalogue where controller_id = $1 and version = 3"
     assert await company.database.fetchval(length, await company.controller_id()) > 350_000
 
 
@@ -139,7 +139,7 @@ def _long_notice(folder: Path, number: int) -> str:
 
 
 async def test_a_past_dated_version_is_refused(company: Company, ledger: Ledger, folder: Path) -> None:
-    change(folder, "version = 1     #", "version = 2     #")
+    change(folder, "version = 2     #", "version = 3     #")
     outcome = await publish(ledger, company, folder, "--effective-from", "2026-01-01T00:00:00Z")
     assert outcome.code == 2 and "catalogue_past_dated" in outcome.err
     outcome = await publish(ledger, company, folder, "--effective-from", "soon")
@@ -153,7 +153,7 @@ async def test_of_two_publishers_at_once_one_wins_and_the_other_is_told(
     for name in ("a", "b"):
         folder = tmp_path / name
         shutil.copytree(OMILON, folder)
-        change(folder, "version = 1     #", "version = 2     #")
+        change(folder, "version = 2     #", "version = 3     #")
         change(folder, 'title = "Omilon AB"', f'title = "Omilon {name}"')
         folders.append(folder)
     outcomes = await asyncio.gather(
@@ -169,7 +169,7 @@ async def test_of_two_publishers_at_once_one_wins_and_the_other_is_told(
     (winner,) = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
     versions = await published_versions(company.live.stack.bootstrap, company.name)
     assert versions[-1].digest == winner.digest
-    assert await in_read_model(company) == [1, 2]
+    assert await in_read_model(company) == [2, 3]
 
 
 async def test_a_controller_without_a_log_is_told(ledger: Ledger) -> None:

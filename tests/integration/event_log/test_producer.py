@@ -188,6 +188,23 @@ async def test_an_act_without_acknowledgement_is_encoded_anew_as_a_possible_repe
     assert appender.counts.repeats == len(attempts) - 1 >= 1
 
 
+async def test_a_shorter_deadline_that_is_told_later_holds_for_what_is_in_flight(
+    stack: Any, topic: str, path: tuple[TcpProxy, str]
+) -> None:
+    """An erasure waits for no more than the deadline that producers are told."""
+    proxy, bootstrap = path
+    async with Appender(bootstrap, deadline_s=60, request_timeout_s=10) as appender:
+        await appender.append(topic, 0, KEY, told, timeout_s=30)
+        proxy.stall()
+        pending = asyncio.create_task(appender.append(topic, 0, KEY, told, timeout_s=60))
+        await eventually(lambda: appender.in_flight == 1)
+        appender.hold_to(0.5)
+        await eventually(lambda: appender.counts.sessions_given_up == 1)
+        proxy.restore()
+        await pending
+        assert appender.counts.repeats >= 1
+
+
 async def test_a_record_whose_acknowledgement_was_lost_stands_twice_and_the_second_says_so(
     stack: Any, topic: str, path: tuple[TcpProxy, str]
 ) -> None:

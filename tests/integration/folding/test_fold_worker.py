@@ -113,18 +113,6 @@ async def test_an_idle_partition_stays_fresh(log: LogUnderTest) -> None:
         await log.wait_position(lambda row: row["folded_through_ms"] >= then, lane=lane, worker=worker)
 
 
-async def test_a_partition_that_is_not_folded_to_its_end_does_not_become_fresh(log: LogUnderTest) -> None:
-    worker = log.start_fold()
-    await log.append(subject(1), grant(controller=log.controller), Lane.BACKFILL)
-    live = await log.wait_position(lambda row: row["folded_through_ms"] > 0, worker=worker)
-    await log.wait_position(
-        lambda row: row["folded_through_ms"] > live["folded_through_ms"] + 3_000, worker=worker
-    )
-    backfill = await log.position(lane=Lane.BACKFILL)
-    assert backfill is not None and backfill["next_offset"] == 1
-    assert backfill["folded_through_ms"] <= live["folded_through_ms"]
-
-
 async def test_a_controller_made_while_the_worker_runs_is_folded(stack, log: LogUnderTest) -> None:  # type: ignore[no-untyped-def]
     name = f"{log.controller}x"
     worker = log.start_fold(LEDGER_FOLD_CONTROLLERS=f"{log.controller},{name}")

@@ -17,9 +17,15 @@ pytestmark = pytest.mark.services
 
 FOLDERS = {"control": runner.READ_MODEL_MIGRATIONS, "vault": runner.VAULT_MIGRATIONS}
 TABLES = {
-    "control": {"controller", "log", "api_key", "secret", "migration"},
+    "control": {
+        "controller", "log", "api_key", "secret", "migration", "holder", "producer_wait", "log_copy",
+    },
     "read_model": {"position", "standing", "history", "quarantine", "catalogue"},
-    "vault": {"subject", "directory", "intake_key", "migration"},
+    "vault": {
+        "subject", "directory", "intake_key", "migration", "subject_link", "rights_request", "request_step",
+        "erasure_order", "outgoing_event", "vault_position", "evidence",
+    },
+    "suppression": {"suppression", "erased_before"},
 }
 # What a running system has in its tables by the time a file has been applied; read again after the last file.
 DATA = {
@@ -34,6 +40,36 @@ DATA = {
         values (gen_random_uuid(), 1, 0, 0, 1, 'ledger.klingit.events', gen_random_uuid(), 1);
         insert into read_model.standing (controller_id, subject_id, row_key, shape, voice, kind, rank_ms, rank_seq)
         values (1, gen_random_uuid(), gen_random_uuid(), 'yes', 'person', 'consent', 1, 0);
+    """,
+    "0003_control_erasure": """
+        insert into control.holder (controller_id, name, sealing_key, signing_key)
+        select id, 'crm', sha256('x'), sha256('y') from control.controller;
+        insert into control.producer_wait values (true, 60, 60);
+        insert into control.log_copy select log_id, generation, 0, 0, 7 from control.log;
+    """,
+    "0004_read_model_resolutions": """
+        insert into read_model.quarantine
+        (controller_id, generation, lane, partition, "offset", reason, broker_ms, stamp_ms, clock_floor_ms, record_digest)
+        values (1, 1, 0, 0, 5, 'malformed_record', 1, 1, 0, sha256('x'));
+    """,
+    "0002_vault_erasure": """
+        insert into vault.rights_request
+        (controller_id, request_id, kind, state, identity, source, content_mac, subject_ids, categories, received_ms, due_ms)
+        select 1, gen_random_uuid(), 'erasure', 'ordered', 'proven', 'shop', gen_random_uuid(), array[subject_id], '{}', 1, 2
+        from vault.subject;
+        insert into vault.request_step select 1, request_id, 'requested', 1 from vault.rights_request;
+        insert into vault.erasure_order
+        (controller_id, order_id, request_id, holder, method, categories, required_verification, issued_ms, due_ms)
+        select 1, gen_random_uuid(), request_id, 'crm', 'order', '{}', 2, 1, 2 from vault.rights_request;
+        insert into vault.outgoing_event (controller_id, event_id, subject_id, step, event)
+        select 1, gen_random_uuid(), subject_id, 'linked', 'x' from vault.subject;
+        insert into vault.vault_position values (gen_random_uuid(), 1, 0, 1, 5);
+        insert into vault.evidence select 1, sha256('x'), subject_id, 'x', 1 from vault.subject;
+    """,
+    "0003_suppression": """
+        insert into suppression.suppression (controller_id, pepper_epoch, digest, no_key, rank_ms, rank_seq, request_id, taken_ms)
+        values (1, 1, gen_random_uuid(), gen_random_uuid(), 1, 0, gen_random_uuid(), 1);
+        insert into suppression.erased_before values (1, 1, gen_random_uuid(), 1, gen_random_uuid());
     """,
     "0001_vault": """
         insert into vault.subject (controller_id, subject_id, wrapped_key, key_epoch) values (1, gen_random_uuid(), 'x', 1);
@@ -136,14 +172,16 @@ async def test_a_database_of_a_newer_version_is_refused(database: str) -> None:
 async def test_a_file_that_fails_leaves_nothing_behind(
     empty_database: str, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = Migration(3, "0003_read_model_broken", "read_model", "create table half (id int); select 1 / 0;")
+    broken = Migration(5, "0005_read_model_broken", "read_model", "create table half (id int); select 1 / 0;")
     known = migrations(runner.READ_MODEL_MIGRATIONS)
     monkeypatch.setattr(runner, "migrations", lambda package: (*known, broken))
     with pytest.raises(Exception, match="division by zero"):
         await migrate(empty_database)
     assert await tables_of(connection, "read_model") == TABLES["read_model"]
     monkeypatch.undo()
-    assert [entry.name for entry in await migrate(empty_database) if entry.fresh] == ["0001_vault"]
+    assert [entry.name for entry in await migrate(empty_database) if entry.fresh] == [
+        "0001_vault", "0002_vault_erasure", "0003_suppression",
+    ]
 
 
 async def test_a_table_in_use_makes_the_runner_give_up_and_not_queue_for_ever(

@@ -1,8 +1,11 @@
 """What a direct producer writes to the log, with the API there, half there and away."""
 
+import asyncio
 import hashlib
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,9 +14,12 @@ from ledger.domain.catalogue import canonical_document
 from ledger.domain.events import ConsentWithdrawn, Lane, ObjectionRaised, PreferenceSet, SubjectEvent
 from ledger.errors import IntegrityViolation, Rejected, Unavailable
 from ledger.event_log.codec import decode
+from ledger.event_log.log_info import read_log_info
 from ledger.event_log.scanning import scan
 from ledger.event_log.topic_table import topic_name
-from ledger.sdk import Ledger, email, kafka_transport, resolved_ids, subject_id
+from ledger.sdk import Ledger, email, kafka_transport, subject_id
+from ledger.sdk.http_transport import HttpTransport
+from ledger.sdk.kafka_log import KafkaLog
 from tests.support.catalogue import small_catalogue
 from tests.support.scripted_api import Answer, scripted_api
 
@@ -23,9 +29,9 @@ NOBODY_LISTENS = "http://127.0.0.1:9"
 CATALOGUE = Answer(200, {"version": 1, "document": canonical_document(small_catalogue())})
 
 
-def resolved_to(byte: str) -> Answer:
+def resolved_to(byte: str, *, active: bool = True) -> Answer:
     """The directory's answer."""
-    return Answer(200, {"subject_id": byte * 16})
+    return Answer(200, {"subject_id": byte * 16, "active": active})
 
 
 class Written(NamedTuple):
@@ -53,6 +59,12 @@ class Log:
             controller=self.controller,
             source="shop",
         )
+
+    async def told(self, **waits: float) -> Answer:
+        """What a sound API says of this log; without ``waits`` one that is too old to tell them."""
+        info = await read_log_info(self.bootstrap, self.controller)
+        named = {"controller": self.controller, "source": "shop", "log_id": info.log_id.hex()}
+        return Answer(200, {**named, "generation": 1, "partitions": info.partitions, **waits})
 
     async def written(self) -> list[Written]:
         """Every record after the genesis."""
@@ -114,7 +126,7 @@ async def test_unsubscribing_without_a_catalogue_blocks_every_basis(log: Log) ->
 
 async def test_unsubscribing_with_a_catalogue_does_what_the_basis_calls_for(log: Log) -> None:
     async with (
-        scripted_api(catalogue=[CATALOGUE], resolve=[resolved_to("0a")]) as api,
+        scripted_api(catalogue=[CATALOGUE], resolve=[resolved_to("0a")], log=[await log.told()]) as api,
         log.ledger(api.url) as ledger,
     ):
         await ledger.unsubscribe(ANNA, purpose="offers", channel="email")
@@ -124,7 +136,7 @@ async def test_unsubscribing_with_a_catalogue_does_what_the_basis_calls_for(log:
     assert objection.episode_id == objection.envelope.event_id
     assert isinstance(withdrawal, ConsentWithdrawn)
     assert withdrawal.envelope.catalogue_version == 1
-    assert [request.path for request in api.received] == ["/v1/catalogue", "/v1/subjects/resolve"]
+    assert [request.path for request in api.received] == ["/v1/catalogue", "/v1/log", "/v1/subjects/resolve"]
 
 
 @pytest.mark.usefixtures("short_deadlines")
@@ -175,7 +187,7 @@ async def test_choices_have_ids_made_from_the_act_and_noes_come_first(log: Log) 
 
 async def test_a_yes_is_judged_by_the_catalogue_and_the_noes_beside_it_are_recorded(log: Log) -> None:
     async with (
-        scripted_api(catalogue=[CATALOGUE], resolve=[resolved_to("0a")]) as api,
+        scripted_api(catalogue=[CATALOGUE], resolve=[resolved_to("0a")], log=[await log.told()]) as api,
         log.ledger(api.url) as ledger,
     ):
         with pytest.raises(Rejected) as raised:
@@ -204,13 +216,35 @@ async def test_what_was_dropped_stands_in_the_event_and_never_its_value(log: Log
     assert b"anna" not in str(record.event).encode()
 
 
-async def test_an_id_that_changed_while_the_log_was_slow_gets_the_act_as_well(
-    log: Log, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lets the first append of a test take its time, before or after the log has the record."""
+
+    def slow_down(*, before: float = 0.0, after: float = 0.0) -> None:
+        append, pauses = KafkaLog.append, [(before, after)]
+
+        async def slow(self: KafkaLog, *arguments: Any) -> Any:
+            first, last = pauses.pop() if pauses else (0.0, 0.0)
+            await asyncio.sleep(first)
+            appended = await append(self, *arguments)
+            await asyncio.sleep(last)
+            return appended
+
+        monkeypatch.setattr(KafkaLog, "append", slow)
+
+    return slow_down
+
+
+async def test_an_id_that_changed_while_the_acknowledgement_was_late_gets_the_act_as_well(
+    log: Log, slowly: Callable[..., None]
 ) -> None:
-    """races.md D3: the person was erased and came back between resolve and acknowledgement."""
-    monkeypatch.setattr(resolved_ids, "ID_LIFE_SECONDS", 0.0)
-    resolved = [resolved_to("0a"), resolved_to("0b")]
-    async with scripted_api(catalogue=[CATALOGUE], resolve=resolved) as api, log.ledger(api.url) as ledger:
+    """races.md D3: the process stood still, and the person was erased and came back meanwhile."""
+    slowly(after=1.1)
+    resolved, told = [resolved_to("0a"), resolved_to("0b")], [await log.told(subject_cache_seconds=1.0)]
+    async with (
+        scripted_api(catalogue=[CATALOGUE], resolve=resolved, log=told) as api,
+        log.ledger(api.url) as ledger,
+    ):
         saved = await ledger.withdraw(ANNA, purpose="newsletter")
     first, second = await log.written()
     assert (first.key, second.key) == (b"\x0a" * 16, b"\x0b" * 16)
@@ -219,17 +253,84 @@ async def test_an_id_that_changed_while_the_log_was_slow_gets_the_act_as_well(
     assert saved.events[0].offset == second.offset
 
 
-async def test_an_act_is_not_claimed_when_nobody_can_say_whether_the_id_still_holds(
-    log: Log, monkeypatch: pytest.MonkeyPatch
+async def test_no_attempt_begins_under_an_id_that_grew_old_on_the_way(
+    log: Log, slowly: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(resolved_ids, "ID_LIFE_SECONDS", 0.0)
-    monkeypatch.setattr("ledger.sdk.http_transport.READ_SECONDS", 3.0)
+    """races.md D3: an erasure waits for the age of an id and one attempt, and not for attempt after attempt."""
+    slowly(before=1.1)
+    resolved, told = [resolved_to("0a"), resolved_to("0b")], [await log.told(subject_cache_seconds=1.0)]
     async with (
-        scripted_api(catalogue=[CATALOGUE], resolve=[resolved_to("0a"), Answer(503, {})]) as api,
+        scripted_api(catalogue=[CATALOGUE], resolve=resolved, log=told) as api,
+        log.ledger(api.url) as ledger,
+    ):
+        await ledger.withdraw(ANNA, purpose="newsletter")
+    assert [record.key for record in await log.written()] == [b"\x0b" * 16]
+
+
+async def test_an_act_is_not_claimed_when_nobody_can_say_whether_the_id_still_holds(
+    log: Log, slowly: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowly(after=1.1)
+    monkeypatch.setattr("ledger.sdk.http_transport.READ_SECONDS", 1.0)
+    resolved, told = [resolved_to("0a"), Answer(503, {})], [await log.told(subject_cache_seconds=1.0)]
+    async with (
+        scripted_api(catalogue=[CATALOGUE], resolve=resolved, log=told) as api,
         log.ledger(api.url) as ledger,
     ):
         with pytest.raises(Unavailable):
             await ledger.withdraw(ANNA, purpose="newsletter")
+
+
+async def test_a_no_of_somebody_under_erasure_goes_to_the_intake_and_not_to_the_log(log: Log) -> None:
+    taken = Answer(201, {"act_id": "00" * 16, "position": "p1.x", "recorded": []})
+    resolved = [resolved_to("0a", active=False)]
+    async with (
+        scripted_api(taken, catalogue=[CATALOGUE], resolve=resolved, log=[await log.told()]) as api,
+        log.ledger(api.url) as ledger,
+    ):
+        saved = await ledger.withdraw(ANNA, purpose="newsletter")
+    assert (saved.position, api.received[-1].path) == ("p1.x", "/v1/acts")
+    assert await log.written() == []
+
+
+@asynccontextmanager
+async def connected(log: Log, url: str) -> AsyncIterator[KafkaLog]:
+    """A direct producer's connection, as it is after the first act."""
+    http = HttpTransport(url, "lk_key")
+    opened = KafkaLog(log.bootstrap, http, log.controller, "shop")
+    await opened.connect(time.monotonic() + 30)
+    try:
+        yield opened
+    finally:
+        await opened.aclose()
+        await http.aclose()
+
+
+@pytest.mark.parametrize(
+    ("waits", "limits"),
+    [
+        ({}, (60.0, 60.0)),
+        ({"subject_cache_seconds": 3.0, "append_deadline_seconds": 4.0}, (3.0, 4.0)),
+        ({"subject_cache_seconds": 600.0, "append_deadline_seconds": 600.0}, (60.0, 60.0)),
+    ],
+    ids=["an_older_api_says_nothing", "told", "more_than_the_log_allows"],
+)
+async def test_a_producer_holds_itself_to_what_the_ledger_waits_for(
+    log: Log, waits: dict[str, float], limits: tuple[float, float]
+) -> None:
+    told = [await log.told(**waits)]
+    async with (
+        scripted_api(catalogue=[CATALOGUE], log=told) as api,
+        connected(log, api.url) as opened,
+    ):
+        appender = opened._appender
+        assert appender is not None
+        assert (opened.limits, appender._deadline_s) == (limits, limits[1])
+
+
+async def test_a_producer_that_can_ask_nobody_keeps_to_the_least_that_any_ledger_allows(log: Log) -> None:
+    async with connected(log, NOBODY_LISTENS) as opened:
+        assert opened.limits == (1.0, 2.0)
 
 
 @pytest.mark.usefixtures("short_deadlines")

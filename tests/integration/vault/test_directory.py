@@ -4,6 +4,7 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from ledger.domain.identifiers import account, email, phone
@@ -156,11 +157,7 @@ async def test_another_pepper_knows_nobody(
     directory: Directory, controller: Controller, vault: Any, own_secrets: Secrets
 ) -> None:
     await directory.resolve(controller, [ANNA])
-    stranger = Secrets(
-        pepper=bytes(32),
-        sealing_key=own_secrets.sealing_key,
-        key_encryption_key=own_secrets.key_encryption_key,
-    )
+    stranger = msgspec.structs.replace(own_secrets, pepper=bytes(32))
     assert await Directory(vault, stranger).lookup(controller, [ANNA]) == [None]
 
 

@@ -23,7 +23,7 @@ async def test_the_first_process_makes_its_secrets_known_and_the_next_agrees(
 ) -> None:
     await verify(vault, own_secrets)
     await verify(vault, own_secrets)
-    assert await vault.fetchval("select count(*) from control.secret") == 3
+    assert await vault.fetchval("select count(*) from control.secret") == len(SECRET_FILES)
 
 
 @pytest.mark.parametrize("name", list(SECRET_FILES))
@@ -38,7 +38,7 @@ async def test_another_secret_is_refused_by_name(vault: Any, own_secrets: Secret
 
 
 async def test_of_two_processes_with_different_secrets_one_starts(vault: Any, own_secrets: Secrets) -> None:
-    other = Secrets(pepper=os.urandom(32), sealing_key=os.urandom(32), key_encryption_key=os.urandom(32))
+    other = Secrets(**{name: os.urandom(32) for name in SECRET_FILES})
     results = await asyncio.gather(verify(vault, own_secrets), verify(vault, other), return_exceptions=True)
     assert [type(result) for result in results if result is not None] == [ConfigurationError]
 

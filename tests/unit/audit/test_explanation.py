@@ -5,11 +5,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ledger.audit import phrases
+from ledger.audit import erasure_words, phrases
 from ledger.audit.explanation import Doubt, Explanation, HistoryEntry, explained
 from ledger.audit.explanation_text import as_text
+from ledger.audit.pages import words as page_words
 from ledger.audit.phrases import Language
-from ledger.audit.words import row_words
+from ledger.audit.words import event_words, row_words
 from ledger.cli.catalogue_files import load_catalogue
 from ledger.domain.catalogue import Basis
 from ledger.domain.decision import Question, decide
@@ -19,15 +20,27 @@ from ledger.domain.events import (
     ConsentWithdrawn,
     Coordinates,
     Envelope,
+    ErasureAdvanced,
+    ErasureCarried,
+    ErasureRequested,
+    HeldCategory,
+    IdentifierLinked,
     Lane,
     NoticeServed,
     ObjectionRaised,
     PreferenceSet,
+    QuarantineAdmitted,
+    QuarantineDiscarded,
+    RecordPlace,
     Scope,
+    SubjectBlocked,
+    SubjectErased,
     SubjectEvent,
+    SuppressionCarried,
     Voice,
 )
 from ledger.domain.ranks import Record
+from ledger.domain.rights_requests import RequestState
 from ledger.domain.standing import fold, rows_of
 
 OMILON = load_catalogue(Path(__file__).parents[3] / "deploy" / "catalogues" / "omilon")
@@ -95,7 +108,7 @@ def test_the_page_tells_question_verdict_reason_rows_and_records() -> None:
         "",
         "NO. The person has withdrawn consent. [withdrawn]",
         "  Ground: consent",
-        "  Catalogue version: 1",
+        "  Catalogue version: 2",
         "",
         "What stands for the person:",
         f"  > {WITHDREW} (counts from 2026-09-21T16:13:20.000Z; decides)",
@@ -176,8 +189,56 @@ def test_an_event_reads_as_a_sentence(event: SubjectEvent, says: str) -> None:
     assert row_words(rows_of(event, record(entry(1, event)))[0], OMILON, "en") == says
 
 
+OF_REQUEST = {"request_id": bytes(16), "voice": Voice.CONTROLLER}
+ADVANCED = ErasureAdvanced(envelope=envelope(1, **OF_REQUEST), step="verified", holder="mailing_list")
+CARRIED = SuppressionCarried(envelope=envelope(1), scope=NEWSLETTER, rank_ms=T0, rank_seq=0)
+ERASED_IN_PART = (
+    "The organisation erased “Data kept for marketing”. The organisation erased “What you have watched”. "
+    "“Invoices and payments” is kept until 2032-12-31 for bookkeeping."
+)
+PLACE = RecordPlace(log_id=bytes(16), generation=1, lane=Lane.LIVE, partition=0, offset=7)
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (ErasureRequested(envelope=envelope(1, **OF_REQUEST), due_at=T0), "The person asked to be erased."),
+        (SubjectBlocked(envelope=envelope(1, **OF_REQUEST)),
+         "Every use of everything about the person was stopped, since it is being erased."),
+        (SubjectErased(envelope=envelope(1, **OF_REQUEST), categories=("marketing", "viewing"),
+                       held=(HeldCategory(hold="bookkeeping", category="invoice", until_ms=1_988_146_799_999),)),
+         ERASED_IN_PART),
+        (ADVANCED, "The list for newsletters and offers was checked, and nothing was found."),
+        (CARRIED, "A no said before an erasure still holds: “Newsletter” through “E-mail”."),
+        (ErasureCarried(envelope=envelope(1), erased_before_ms=T0),
+         "The person had been erased before 2026-09-21; older files bring nothing back."),
+        (IdentifierLinked(envelope=envelope(1), link_id=bytes(16), other_subject_id=bytes(16), verified=True),
+         "Two ids of the ledger are the same person."),
+        (IdentifierLinked(envelope=envelope(1), link_id=bytes(16), other_subject_id=bytes(16), verified=False),
+         "Two ids of the ledger may be the same person; it has not been proven."),
+        (QuarantineAdmitted(envelope=envelope(1), record=PLACE, author="karin", reason="schema-is-here"),
+         "A record in doubt counts after all: karin decided so (schema-is-here)."),
+        (QuarantineDiscarded(envelope=envelope(1), record=PLACE, author="karin", reason="foreign"),
+         "A record in doubt was laid aside: karin decided so (foreign)."),
+    ],
+)  # fmt: skip
+def test_an_event_of_erasure_or_doubt_reads_as_sentences(event: SubjectEvent, says: str) -> None:
+    assert event_words(event, record(entry(1, event)), OMILON, "en") == says
+    assert event_words(event, record(entry(1, event)), OMILON, "sv") != says
+
+
+def test_every_step_of_a_request_has_words() -> None:
+    states = {state.value for state in RequestState}
+    further = {"acknowledged", "verified", "extended", "overdue"}
+    assert erasure_words.STEPS["en"].keys() == states | further
+
+
 def test_every_phrase_and_word_exists_in_both_languages() -> None:
     for table in (
+        erasure_words.SENTENCES,
+        erasure_words.STEPS,
+        erasure_words.OUTCOMES,
+        page_words.WORDS,
         phrases.PHRASES,
         phrases.DEEDS,
         phrases.VOICES,

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ledger.audit.publishing import Plan, in_force, plan
+from ledger.audit.publishing import Plan, in_force, plan, published_for
 from ledger.cli.catalogue_files import load_catalogue
 from ledger.domain.catalogue import Catalogue, NoticeText
 from ledger.errors import Conflict, Rejected
@@ -119,3 +119,11 @@ def test_the_version_in_force_is_the_latest_that_has_started() -> None:
     assert in_force([FIRST, later], NOW + 100) == later
     same_start = msgspec.structs.replace(later, effective_from_ms=NOW)
     assert in_force([same_start, FIRST], NOW) == same_start
+
+
+def test_a_catalogue_published_for_another_controller_has_topics_of_its_own() -> None:
+    other = published_for(KLINGIT, "elsewhere")
+    assert other.controller.name == "elsewhere"
+    assert other.holders["mailing_list"].topic == "holder.elsewhere.mailing-list"
+    assert other.holders["crm"] == KLINGIT.holders["crm"]
+    assert published_for(KLINGIT, "klingit") == KLINGIT

@@ -1,9 +1,7 @@
 """A record that ends the process is found by counted starts, and no other record is set aside for it."""
 
-import msgspec
 from aiokafka import TopicPartition
 
-from ledger.domain.events import Lane
 from ledger.read_model.folding.claims import Taken
 from ledger.read_model.folding.records import Progress
 from projections.held import MAX_BATCH_RECORDS, Held, next_attempt
@@ -72,9 +70,3 @@ def test_records_are_taken_singly_only_as_far_as_a_batch_would_have_reached() ->
     assert held(10 + MAX_BATCH_RECORDS - 1, 10, 3).is_narrow
     assert not held(10 + MAX_BATCH_RECORDS, 10, 3).is_narrow
     assert not held(10, 10, 2).is_narrow
-
-
-def test_the_backfill_lane_is_owned_and_not_folded() -> None:
-    live = held(1)
-    backfill = msgspec.structs.replace(live, partition=partition(lane=Lane.BACKFILL))
-    assert live.is_folded and not backfill.is_folded

@@ -3,11 +3,13 @@
 import itertools
 import random
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import msgspec
 import pytest
 
 from ledger.domain.events import (
+    GENESIS_KEY,
     CataloguePublished,
     ConsentGiven,
     ConsentWithdrawn,
@@ -17,15 +19,27 @@ from ledger.domain.events import (
     ObjectionRaised,
     OriginStamp,
     PreferenceSet,
+    QuarantineAdmitted,
+    QuarantineDiscarded,
+    RecordPlace,
     Scope,
     Seen,
+    SubjectEvent,
 )
 from ledger.domain.rows import Row, fold
 from ledger.domain.standing import rows_of
 from ledger.errors import IntegrityViolation
 from ledger.event_log import codec
 from ledger.read_model.folding.batch import BatchFold, EventKey
-from ledger.read_model.folding.records import Folded, Partition, Progress, StandingKey
+from ledger.read_model.folding.records import (
+    KILLED_WORKER,
+    Folded,
+    Partition,
+    Place,
+    Progress,
+    SetAside,
+    StandingKey,
+)
 from ledger.read_model.folding.stamping import Stamper
 from tests.support.log_records import (
     RawRecord,
@@ -49,7 +63,7 @@ def folded(
     of: Partition | None = None,
     before: Progress | None = None,
     earlier: dict[EventKey, bytes] | None = None,
-    set_aside: frozenset[int] = frozenset(),
+    set_aside: SetAside = MappingProxyType({}),
 ) -> Folded:
     of = of or partition()
     batch = BatchFold(of, before or start(of), codec.decode, one_partition, set_aside=set_aside)
@@ -178,7 +192,7 @@ def test_a_set_aside_record_is_not_decoded() -> None:
 
     tape, of = Tape(partition()), partition()
     tape.add(ANNA, grant())
-    batch = BatchFold(of, start(of), never, one_partition, set_aside=frozenset({1}))
+    batch = BatchFold(of, start(of), never, one_partition, set_aside={1: KILLED_WORKER})
     batch.take_all(tape.records)
     assert reasons(batch.finish({})) == ["record_killed_worker"]
 
@@ -309,3 +323,50 @@ def joined(pieces: Sequence[Folded]) -> dict[StandingKey, Row]:
     from ledger.read_model.folding.batch import merged_standing
 
     return merged_standing(pieces)
+
+
+def resolution(kind: type[QuarantineAdmitted] | type[QuarantineDiscarded], **changed: object) -> SubjectEvent:
+    place = RecordPlace(log_id=b"L" * 16, generation=1, lane=Lane.BACKFILL, partition=0, offset=7)
+    return kind(envelope=envelope(**changed), record=place, author="nora", reason="looked-at")
+
+
+def test_what_ends_a_doubt_is_handed_on_with_its_place_and_key() -> None:
+    tape = Tape(partition())
+    tape.add(ANNA, resolution(QuarantineAdmitted, may_be_repeat=True))
+    tape.add(GENESIS_KEY, resolution(QuarantineDiscarded))
+    batch = folded(tape.records)
+    assert outcomes(batch) == ["counted", "counted"] and batch.standing == {}
+    assert [(each.subject_id, each.admits, each.at.offset) for each in batch.resolutions] == [
+        (ANNA, True, 1),
+        (None, False, 2),
+    ]
+    assert {each.place for each in batch.resolutions} == {Place(1, Lane.BACKFILL.number, 0, 7)}
+
+
+def test_a_repeat_of_what_ended_a_doubt_ends_nothing() -> None:
+    said = resolution(QuarantineDiscarded, may_be_repeat=True)
+    tape = Tape(partition())
+    tape.add(ANNA, said)
+    tape.add(ANNA, said)
+    batch = folded(tape.records)
+    assert outcomes(batch) == ["counted", "repeat"] and len(batch.resolutions) == 1
+
+
+def test_without_a_subject_only_what_ends_a_doubt_is_taken_and_on_the_live_lane_alone() -> None:
+    tape = Tape(partition())
+    tape.add(GENESIS_KEY, grant())
+    tape.add_raw(GENESIS_KEY, b"no record of ours")
+    assert reasons(folded(tape.records)) == ["unattributable"] * 2
+    behind = partition(lane=Lane.BACKFILL)
+    tape = Tape(behind)
+    tape.add(GENESIS_KEY, resolution(QuarantineDiscarded))
+    assert reasons(folded(tape.records, of=behind)) == ["unattributable"]
+
+
+def test_a_replay_takes_for_doubtful_what_the_live_fold_took_so() -> None:
+    tape = Tape(partition())
+    tape.add(ANNA, grant())
+    tape.add(ANNA, grant())
+    batch = folded(tape.records, set_aside={1: "unknown_schema", 2: "foreign_controller"})
+    assert reasons(batch) == ["unknown_schema", "foreign_controller"]
+    assert [row[8] for row in batch.history] == [None, "ConsentGiven"], "what could be read is known of it"

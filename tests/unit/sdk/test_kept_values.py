@@ -8,7 +8,7 @@ from ledger.domain.catalogue import Catalogue
 from ledger.errors import Rejected, Unavailable
 from ledger.sdk.kept_catalogue import KeptCatalogue
 from ledger.sdk.people import Person, email, subject_id
-from ledger.sdk.resolved_ids import ResolvedIds
+from ledger.sdk.resolved_ids import IdGrownOld, Resolution, ResolvedIds
 from ledger.sdk.turns import FirstCalls, Turns
 from tests.support.catalogue import small_catalogue
 
@@ -32,11 +32,12 @@ class Directory:
         self.clock = clock
         self.seconds = seconds
         self.subject_id = b"a" * 16
+        self.active = True
         self.asked = 0
 
-    async def resolve(self, person: Person) -> bytes:
+    async def resolve(self, person: Person) -> Resolution:
         self.asked += 1
-        found = self.subject_id
+        found = Resolution(self.subject_id, self.active)
         self.clock.now += self.seconds
         return found
 
@@ -77,10 +78,33 @@ async def test_an_id_that_the_caller_holds_is_never_asked_for_and_never_old() ->
     assert directory.asked == 0
 
 
+async def test_an_id_lives_as_long_as_the_ledger_says_and_no_attempt_begins_under_an_old_one() -> None:
+    clock, allowed = Clock(), [60.0]
+    directory = Directory(clock)
+    ids = ResolvedIds(directory.resolve, clock, lambda: allowed[0])
+    resolved = await ids.of(ANNA)
+    clock.now += 3.0
+    ids.require_young(resolved)
+    allowed[0] = 2.0
+    with pytest.raises(IdGrownOld):
+        ids.require_young(resolved)
+    await ids.of(ANNA)
+    assert directory.asked == 2
+
+
+async def test_somebody_under_erasure_is_asked_for_each_time() -> None:
+    clock = Clock()
+    directory = Directory(clock)
+    directory.active = False
+    ids = ResolvedIds(directory.resolve, clock)
+    assert [(await ids.of(ANNA)).active, (await ids.of(ANNA)).active] == [False, False]
+    assert directory.asked == 2
+
+
 async def test_a_resolve_that_fails_is_not_remembered() -> None:
     clock = Clock()
 
-    async def fails(person: Person) -> bytes:
+    async def fails(person: Person) -> Resolution:
         raise Unavailable("ledger_unavailable")
 
     ids = ResolvedIds(fails, clock)

@@ -9,8 +9,8 @@ from ledger.errors import ConfigurationError
 from ledger.vault import secrets
 
 
-def paths(folder: Path) -> tuple[Path, Path, Path]:
-    return folder / "pepper", folder / "sealing-key", folder / "key-encryption-key"
+def paths(folder: Path) -> tuple[Path, ...]:
+    return tuple(folder / file for file in secrets.SECRET_FILES.values())
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def test_secrets_are_made_for_their_owner_alone(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in paths(folder))
 
 
-def test_three_different_secrets_of_256_bits_are_loaded(folder: Path) -> None:
+def test_different_secrets_of_256_bits_are_loaded(folder: Path) -> None:
     loaded = secrets.load(*paths(folder))
-    values = {loaded.pepper, loaded.sealing_key, loaded.key_encryption_key, loaded.intake_mac_key}
-    assert len(values) == 4 and {len(value) for value in values} == {32}
+    values = {getattr(loaded, name) for name in secrets.SECRET_FILES} | {loaded.intake_mac_key}
+    assert len(values) == len(secrets.SECRET_FILES) + 1 and {len(value) for value in values} == {32}
 
 
 def test_a_secret_that_is_there_is_never_overwritten(folder: Path) -> None:
     before = {path: path.read_bytes() for path in folder.iterdir()}
     (folder / "sealing-key").unlink()
     files = {file.name: file.created for file in secrets.init(folder)}
-    assert files == {"pepper": False, "sealing_key": True, "key_encryption_key": False}
+    assert files == {name: name == "sealing_key" for name in secrets.SECRET_FILES}
     after = {path: path.read_bytes() for path in folder.iterdir()}
     assert {path for path in before if before[path] != after[path]} == {folder / "sealing-key"}
 
@@ -46,9 +46,9 @@ def test_secrets_are_never_printed(folder: Path) -> None:
 
 
 def test_two_swapped_files_are_refused(folder: Path) -> None:
-    pepper, sealing_key, key_encryption_key = paths(folder)
+    pepper, sealing_key, *others = paths(folder)
     with pytest.raises(ConfigurationError) as refusal:
-        secrets.load(sealing_key, pepper, key_encryption_key)
+        secrets.load(sealing_key, pepper, *others)
     assert (refusal.value.code, refusal.value.context["secret"]) == ("secret_malformed", "pepper")
 
 
