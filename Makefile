@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` plays a morning of two companies on a real Kafka and a real Postgres,
+# Two commands matter: `make demo` plays a business day of five companies on a real Kafka and a real Postgres,
 # `make test` runs every check. Both work on a bare machine with Python 3.11+, Java 17+ and Maven.
 
 SHELL := /bin/bash
@@ -20,7 +20,7 @@ help: ## Show what can be done here
 
 setup: $(STAMPS)/project $(JARS) ## Create .venv with the locked packages and fetch the Kafka broker
 
-demo: setup ## Play a morning of two companies against the running stack
+demo: setup ## Play a business day of five companies against the running stack
 	@$(BIN)/python -m tests.demo
 
 test: setup lint ## Run every check: lint, then all tests except slow and faults

@@ -16,7 +16,7 @@ import structlog
 
 from ledger.errors import LedgerError
 
-__all__ = ["ALLOWED_KEYS", "as_dictionary", "configure", "get_logger"]
+__all__ = ["ALLOWED_KEYS", "as_dictionary", "configure", "configure_command", "get_logger"]
 
 ALLOWED_KEYS: Final = frozenset(
     {
@@ -53,6 +53,20 @@ def configure(level: str = "info", *, process: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.config.dictConfig(as_dictionary(level, process=process))
+
+
+def configure_command() -> None:
+    """Send our own warnings and errors to standard error while a command runs: its standard output is for data."""
+    structlog.configure(
+        processors=[
+            *(step for step in _steps("command") if step is not structlog.stdlib.add_logger_name),
+            structlog.processors.JSONRenderer(),
+        ],
+        # Asked for each line: where standard error leads may change in between.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
+    )
 
 
 def as_dictionary(level: str = "info", *, process: str) -> dict[str, Any]:

@@ -77,23 +77,23 @@ class Endpoint:
             raise Unavailable("postgres_unavailable")
         services.vault_gate.require_open()
         holder = await services.authentication.authenticate(header(scope, b"authorization"))
-        services.vault_gate.require_open(holder.caller.controller_id)
         if route.scope not in holder.caller.scopes:
             raise Forbidden("scope_missing", f"The API key lacks the scope {route.scope.value}.")
         if not holder.confirmed and route.path != "/v1/decisions":
             raise Unavailable("postgres_unavailable")
-        return await route.handler(
-            Call(
-                services=services,
-                caller=holder.caller,
-                confirmed=holder.confirmed,
-                body=await self._body(scope, receive),
-                path=scope.get("path_params", {}),
-                query=_query(scope, route.query),
-                idempotency_key=header(scope, b"idempotency-key"),
-                began=arrived,
+        with services.vault_gate.passed(holder.caller.controller_id):
+            return await route.handler(
+                Call(
+                    services=services,
+                    caller=holder.caller,
+                    confirmed=holder.confirmed,
+                    body=await self._body(scope, receive),
+                    path=scope.get("path_params", {}),
+                    query=_query(scope, route.query),
+                    idempotency_key=header(scope, b"idempotency-key"),
+                    began=arrived,
+                )
             )
-        )
 
     async def _body(self, scope: Scope, receive: Receive) -> Any:
         if self._route.request is None:

@@ -57,6 +57,10 @@ async def post_acts(call: Call) -> ActsAnswer:
     if subject.is_active:
         taken = await with_evidence(call, taken)
         given = await _append(call, taken, use_until)
+        if seconds_since_boot() > use_until:
+            # This process may have stood still before the records were sent, and an erasure not have waited for them:
+            # the same request again asks for the person anew.
+            raise Unavailable("subject_erased_meanwhile")
     else:
         taken = without_evidence(taken)
         given = await _append_late(call, taken, use_until)

@@ -26,6 +26,7 @@ from ledger.vault import secrets
 from ledger.vault.carrying import Resolver
 from ledger.vault.controllers import Controller
 from ledger.vault.directory import Directory
+from ledger.vault.followed_positions import FollowedPositions
 from ledger.vault.intake_keys import IntakeKeys
 from ledger.vault.late_noes import LateNoes
 from ledger.vault.linking import Linking
@@ -43,7 +44,12 @@ class Services:
     """One process's connections and caches. ``connections`` is the pool of the read model; it cannot write."""
 
     def __init__(
-        self, settings: ApiSettings, vault_secrets: secrets.Secrets, connections: Any, vault: Any
+        self,
+        settings: ApiSettings,
+        vault_secrets: secrets.Secrets,
+        connections: Any,
+        vault: Any,
+        followed: FollowedPositions,
     ) -> None:
         self.settings = settings
         self.connections = connections
@@ -72,9 +78,7 @@ class Services:
         )
         self.people = People(self.directory, self.resolver)
         self.linking = Linking(vault, vault_secrets, self.directory, self.resolver, self._append_to_live_lane)
-        self.vault_gate = VaultGate(
-            settings.kafka_bootstrap, vault, connections, self.reader, vault_secrets
-        )
+        self.vault_gate = VaultGate(settings.kafka_bootstrap, vault, connections, followed)
         self._housekeeping = Housekeeping(self.intake_keys)
 
     @classmethod
@@ -85,12 +89,15 @@ class Services:
         away, ``ConfigurationError`` for a secret that is missing, unsafe or another database's.
         """
         vault_secrets = secrets.load(*settings.secret_files)
+        followed = FollowedPositions()
         async with contextlib.AsyncExitStack() as opened:
             vault = await pool.create_pool(
                 settings.vault_dsn,
                 application_name="ledger-api-vault",
                 size=VAULT_CONNECTIONS,
                 stateless=True,
+                # A pool that reconnects may find itself at an older copy.
+                on_connect=followed.look,
             )
             opened.callback(vault.terminate)
             connections = await pool.create_read_pool(
@@ -102,7 +109,7 @@ class Services:
             opened.callback(connections.terminate)
             await _introduce(settings, vault_secrets)
             opened.pop_all()
-            services = cls(settings, vault_secrets, connections, vault)
+            services = cls(settings, vault_secrets, connections, vault, followed)
             services._housekeeping.start()
             services.vault_gate.start()
             return services

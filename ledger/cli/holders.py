@@ -136,7 +136,9 @@ def revoke(controller: str, name: str, dry_run: bool, as_json: bool) -> None:
 @click.argument("order_id")
 @json_option
 def order_again(controller: str, order_id: str, as_json: bool) -> None:
-    """Give a holder an order anew that it has refused. ORDER_ID is in `ledger requests show`.
+    """Give a holder an order anew that it has refused, or that is not verified as the catalogue demands.
+
+    ORDER_ID is in `ledger requests show`. The holder acts and answers again.
 
     \b
     Example: ledger holders order-again klingit 0e8f5c6a4b0d4b7e9a55f0c1d2e3f405

@@ -69,6 +69,10 @@ class _LazyGroup(click.Group):
 @click.version_option(package_name="consent-ledger", prog_name="ledger")
 def root() -> None:
     """The consent and preference ledger: what may be done with a person's data, and the proof of it."""
+    # Not for --help, which is to be quick.
+    from ledger import log_lines
+
+    log_lines.configure_command()
 
 
 def main(arguments: list[str] | None = None) -> int:

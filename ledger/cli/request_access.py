@@ -14,7 +14,7 @@ from ledger.domain.identifiers import Identifier
 from ledger.domain.moments import moment_text
 from ledger.domain.request_terms import require_declared
 from ledger.domain.rights_requests import assess, holders_told
-from ledger.erasure.catalogues import catalogue_in_force
+from ledger.erasure.catalogues import Catalogues
 from ledger.erasure.requests import HeldView, Requests, RequestView
 from ledger.errors import NotFound
 from ledger.read_model import pool, sql
@@ -83,7 +83,9 @@ class RequestDesk:
         )
         if found[0] is None:
             raise NotFound("subject_unknown", "Nothing is held about this person.")
-        judged = assess(catalogue, sorted(set(categories)), holds, received_ms, until_of=hold_ends)
+        judged = assess(
+            catalogue, sorted(set(categories)), holds, received_ms, received_ms, until_of=hold_ends
+        )
         holders = holders_told(catalogue, judged.erased, is_whole=judged.is_whole)
         return ErasurePlan(
             everything=judged.is_whole,
@@ -152,11 +154,13 @@ async def opened_desk(name: str) -> AsyncIterator[RequestDesk]:
             number = await connection.fetchval(sql.load("controller_id"), name)
         if number is None:
             raise NotFound("controller_unknown", f"There is no controller {name}.")
+        controller = Controller(number, name)
+        catalogues = Catalogues(settings.require(operator, "kafka_bootstrap"), reads)
         yield RequestDesk(
-            Controller(number, name),
+            controller,
             Requests(vault, loaded),
             Directory(vault, loaded),
-            lambda: catalogue_in_force(reads, number),
+            lambda: catalogues.in_force(controller),
         )
 
 

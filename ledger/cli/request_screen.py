@@ -51,7 +51,7 @@ def _lines(view: RequestView, now: datetime) -> Iterator[str]:
     yield _field("asked for", _what(view))
     yield _field("state", view.state + (f" ({view.refusal})" if view.refusal else ""))
     yield _field("identity", view.identity)
-    yield _field("subject", ", ".join(view.subject_ids))
+    yield _field("subject", ", ".join(view.subject_ids) or "nobody knows any more")
     yield _field("received", _moment(view.received_at))
     yield _field("due", _due(view, now))
     yield ""

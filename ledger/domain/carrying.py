@@ -15,15 +15,14 @@ from ledger.domain.envelope import Capture, Envelope, Origin, Scope, Voice
 from ledger.domain.erasure_events import ErasureCarried, SuppressionCarried
 from ledger.domain.rows import CLASS_MARK, TOPIC_MARK, Row
 
-__all__ = ["SOURCE", "CarriedNo", "Match", "carried_events", "erased_before", "is_overtaken", "kept_noes"]
+__all__ = ["SOURCE", "CarriedNo", "Match", "carried_events", "erased_before", "is_overtaken", "kept_noes", "told_by_the_day"]
 
 SOURCE: Final = "ledger"
 """The source of what the ledger says by itself."""
 
-NO_MOMENT_MS: Final = 24 * 3600 * 1000
-"""A carried no is told by the day. A later rank does no harm: the fold never ranks it above its own record."""
-ERASURE_MOMENT_MS: Final = 3600 * 1000
-"""An erasure is told by the hour: what a person states to be older is refused, so it may not reach far beyond."""
+TOLD_BY_MS: Final = 24 * 3600 * 1000
+"""What outlives an erasure is told by the day, rounded up. A later rank does no harm, since the fold never ranks a
+carried no above its own record; and what states to be of the very day of the erasure is refused with what is older."""
 
 _ID_BYTES: Final = 16
 _DOMAIN: Final = b"consent-ledger carried v1"
@@ -51,12 +50,12 @@ class Match(NamedTuple):
 
 
 def kept_noes(noes: Iterable[Row]) -> tuple[CarriedNo, ...]:
-    """The rows as they are kept beyond the erasure: one for each scope, with its greatest rank."""
+    """The rows as they are kept beyond the erasure: one for each scope, with the day of its greatest rank."""
     latest: dict[bytes, CarriedNo] = {}
     for no in sorted(noes, key=lambda row: row.rank):
         scope = (no.purpose, no.purpose_group, no.channel, no.recipient, no.item, no.category)
         key = hashlib.sha256("\x1f".join(scope).encode()).digest()[:_ID_BYTES]
-        latest[key] = CarriedNo(key, *scope, no.rank.ms, no.rank.seq)
+        latest[key] = CarriedNo(key, *scope, told_by_the_day(no.rank.ms), 0)
     return tuple(latest.values())
 
 
@@ -77,10 +76,10 @@ def carried_events(
 
 
 def erased_before(matches: Iterable[Match | None]) -> int | None:
-    """Until when everything was erased, in ms: the latest of the markers, told by the hour."""
+    """Until when everything was erased, in ms: the latest of the markers, told by the day."""
     return max(
         (
-            _rounded_up(match.erased_before_ms, ERASURE_MOMENT_MS)
+            told_by_the_day(match.erased_before_ms)
             for match in matches
             if match is not None and match.erased_before_ms is not None
         ),
@@ -104,7 +103,7 @@ def is_overtaken(
 
 def _coarse(no: CarriedNo) -> CarriedNo:
     """Without the place of the record that said it, which the exact rank would be."""
-    return no._replace(no_key=b"", rank_ms=_rounded_up(no.rank_ms, NO_MOMENT_MS), rank_seq=0)
+    return no._replace(no_key=b"", rank_ms=told_by_the_day(no.rank_ms), rank_seq=0)
 
 
 def _suppression(controller: str, subject_id: bytes, no: CarriedNo) -> SuppressionCarried:
@@ -147,5 +146,6 @@ def _event_id(subject_id: bytes, *said: str | int) -> bytes:
     return hashlib.sha256(msgspec.msgpack.encode((_DOMAIN, subject_id, said))).digest()[:_ID_BYTES]
 
 
-def _rounded_up(ms: int, unit_ms: int) -> int:
-    return -(-ms // unit_ms) * unit_ms
+def told_by_the_day(ms: int) -> int:
+    """The end of the day (UTC) of a moment, in ms; the end of a day is its own."""
+    return -(-ms // TOLD_BY_MS) * TOLD_BY_MS

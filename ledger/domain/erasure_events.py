@@ -14,10 +14,18 @@ __all__ = [
     "ErasureRequested",
     "HeldCategory",
     "IdentifierLinked",
+    "StatedHold",
     "SubjectBlocked",
     "SubjectErased",
     "SuppressionCarried",
 ]
+
+
+class StatedHold(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when a hold of the catalogue applies to this person, as the controller says (GDPR art. 17(3))."""
+
+    hold: str
+    since_ms: int
 
 
 class ErasureRequested(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +37,7 @@ class ErasureRequested(msgspec.Struct, frozen=True, kw_only=True):
     envelope: Envelope
     due_at: int
     categories: tuple[str, ...] = ()
+    holds: tuple[StatedHold, ...] = ()
 
 
 class SubjectBlocked(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,10 +41,15 @@ def forgotten(
     held serves the purposes that its hold names, until its date, and none after it (GDPR art. 17(3), 18(2)).
     """
     yeses = [row for row in personal_yeses(catalogue, purpose, rows, question) if is_live(row, now_ms)]
+    # What was erased but for what is held was meant to be everything: a use that names no category is no exception.
+    all_but_held = {row.instance.partition("|")[2] for row in rows if row.kind == "hold"}
     found: list[Forgotten] = []
     for row in rows:
         half = row.second or row.first
-        if half is None or row.category == "" or not covers(catalogue, purpose, row, question):
+        if half is None or row.category == "":
+            continue
+        is_nameless = not purpose.categories and row.kind == "erasure" and row.instance in all_but_held
+        if not is_nameless and not covers(catalogue, purpose, row, question):
             continue
         if row.kind == "hold" and not _may_use_held(catalogue, purpose, row, now_ms):
             found.append(Forgotten("held", half))

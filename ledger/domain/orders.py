@@ -28,7 +28,8 @@ class OrderContents(msgspec.Struct, frozen=True, kw_only=True):
 class ErasureOrder(msgspec.Struct, frozen=True, kw_only=True):
     """The ledger tells a holder to erase a person (GDPR art. 17(1), 19). The same order may come again until answered.
 
-    ``categories`` empty: everything. ``key_id``: the first 8 bytes of SHA-256 of the sealing key that it is for.
+    ``categories`` empty: everything. ``counts_from``: the attempt from which answers count; what was answered to an
+    earlier one did not do, so the holder acts again. ``key_id``: the first 8 bytes of SHA-256 of the sealing key that it is for.
     """
 
     order_id: bytes
@@ -40,6 +41,7 @@ class ErasureOrder(msgspec.Struct, frozen=True, kw_only=True):
     issued_at: int
     due_at: int
     attempt: int
+    counts_from: int
     key_id: bytes
     sealed: bytes
     signature: bytes

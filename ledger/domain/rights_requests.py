@@ -32,6 +32,7 @@ __all__ = [
     "assess",
     "event_id_of",
     "holders_told",
+    "is_past_destruction",
     "is_verified_enough",
     "noes_to_carry",
     "order_id_of",
@@ -85,21 +86,23 @@ def assess(
     catalogue: Catalogue | None,
     asked: Sequence[str],
     stated: Mapping[str, int],
-    received_ms: int,
+    since_ms: int,
+    now_ms: int,
     until_of: Callable[[Hold, int], int],
 ) -> Assessment:
     """Which of the ``asked`` categories (none: everything) can be erased now, by the catalogue in force.
 
-    ``stated``: since when a hold applies to this person, by hold. ``until_of`` reckons its end in the controller's
-    calendar (:func:`ledger.domain.deadlines.hold_ends`). A hold that has ended keeps nothing. Without a catalogue
+    ``stated``: since when a hold applies to this person, by hold; one that applies to everybody counts from ``since_ms``,
+    the receipt of the request, or of the one that this one resumes. ``until_of`` reckons its end in the controller's
+    calendar (:func:`ledger.domain.deadlines.hold_ends`). A hold that has ended by ``now_ms`` keeps nothing. Without a catalogue
     nothing is known to be kept, and nobody knows the categories: everything goes.
     """
     holds = catalogue.holds if catalogue is not None else {}
     held: dict[str, HeldCategory] = {}
     for hold in holds.values():
-        since_ms = stated.get(hold.id, received_ms if hold.applies == "always" else None)
-        until_ms = until_of(hold, since_ms) if since_ms is not None else None
-        if until_ms is None or until_ms <= received_ms:
+        begins_ms = stated.get(hold.id, since_ms if hold.applies == "always" else None)
+        until_ms = until_of(hold, begins_ms) if begins_ms is not None else None
+        if until_ms is None or until_ms <= now_ms:
             continue
         for category in hold.categories:
             longest = held.get(category)
@@ -115,6 +118,12 @@ def assess(
         refused=not is_whole and not erased,
         resumes_ms=max((one.until_ms for one in held.values()), default=None),
     )
+
+
+def is_past_destruction(state: RequestState) -> bool:
+    """Whether the erasure has been carried out in the vault. Of a whole person nobody is then told the subject ids: by
+    them the old history could be found for whoever knows the request."""
+    return state in (RequestState.DESTROYED, RequestState.ORDERED, RequestState.COMPLETE)
 
 
 def holders_told(catalogue: Catalogue | None, erased: Sequence[str], *, is_whole: bool) -> tuple[Holder, ...]:

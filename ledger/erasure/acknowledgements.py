@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ledger.domain.identifiers import is_id
 from ledger.domain.orders import ErasureAcknowledgement, signed_bytes
+from ledger.domain.rights_requests import is_verified_enough
 from ledger.erasure.holders import Holders
 from ledger.erasure.queue import announce
 from ledger.errors import Conflict, MalformedRecord, Rejected
@@ -48,8 +49,8 @@ class Acknowledgements:
     async def take(self, value: bytes | None, now_ms: int) -> Taken:
         """Takes the value of one record of the topic; its effects are durable on return, in one transaction.
 
-        The order is then acknowledged (verification 1, or 2 with a digest of evidence) or, when something is left or
-        the holder refuses, refused, so that the request stays open for somebody to see. Whatever is wrong with the
+        The order is then acknowledged (verification 1, or 2 with a digest of evidence) or, when something is left, the
+        holder refuses, or evidence is demanded and missing, refused, so that the request stays open for somebody to see. Whatever is wrong with the
         bytes, the answer says so and nothing is raised; only ``Unavailable`` is, when Postgres is down.
         """
         try:
@@ -85,6 +86,9 @@ class Acknowledgements:
                 if order["acknowledgement_digest"] != digest:
                     raise Conflict("acknowledgement_conflicting")
                 return Taken("repeated", request_id=message.request_id)
+            if digest in order["refused_digests"]:
+                # It did not do, and the order was given anew since: whoever has kept it could refuse for the holder.
+                return Taken("repeated", request_id=message.request_id)
             if order["state"] == "verified":
                 # The ledger's own scan was quicker, and knows more than the answer says.
                 return Taken("repeated", request_id=message.request_id)
@@ -100,13 +104,15 @@ class Acknowledgements:
         digest: bytes,
         now_ms: int,
     ) -> None:
-        refused = message.outcome == "refused" or message.left > 0
-        if refused:
-            state, outcome, verification = "refused", "refused", 0
-            detail = message.detail or ("records_left" if message.left > 0 else None)
+        told = ACKNOWLEDGED if message.evidence_digest is None else EVIDENCE
+        state, outcome, detail, verification = "refused", "refused", message.detail, 0
+        if message.outcome == "refused" or message.left > 0:
+            detail = detail or ("records_left" if message.left > 0 else None)
+        elif not is_verified_enough(told, min(order["required_verification"], EVIDENCE)):
+            # No scan can make up for it, and nobody would ask the holder again.
+            detail = "evidence_missing"
         else:
-            state, outcome, detail = "acknowledged", message.outcome, message.detail
-            verification = ACKNOWLEDGED if message.evidence_digest is None else EVIDENCE
+            state, outcome, verification = "acknowledged", message.outcome, told
         await connection.execute(
             sql.load("order_answer", _QUERIES), controller.id, message.order_id, state, now_ms, outcome, detail,
             message.found, message.left, message.evidence_digest, digest, verification,

@@ -87,6 +87,7 @@ class Destroyer:
         request_id: bytes,
         subject_ids: Sequence[bytes],
         is_whole: bool,
+        asked_everything: bool,
         categories: tuple[str, ...],
         held: tuple[HeldCategory, ...],
         noes: Sequence[Row],
@@ -96,6 +97,7 @@ class Destroyer:
         """Erases, in the caller's transaction: ``categories``, or everything if ``is_whole``.
 
         Of some categories only, the vault keeps who the person is, and nothing is suppressed: their noes still stand.
+        Evidence is of no category, so no hold keeps it: it goes whenever everything was asked for.
         """
         rows = await connection.fetch(
             sql.load("directory_of_subjects", _QUERIES), controller.id, list(subject_ids)
@@ -107,7 +109,6 @@ class Destroyer:
                 controller_id=controller.id,
                 indexes={row["blind_index"] for row in rows},
                 noes=noes,
-                request_id=request_id,
                 erased_before_ms=now_ms,
             )
         await self._order(
@@ -121,6 +122,9 @@ class Destroyer:
             catalogue,
             now_ms,
         )
+        if asked_everything:
+            for query in ("erase_evidence", "erase_intake_keys"):
+                await connection.execute(sql.load(query, _QUERIES), controller.id, list(subject_ids))
         if is_whole:
             await _forget(connection, controller, request_id, subject_ids)
         for subject_id in subject_ids:
@@ -147,7 +151,7 @@ class Destroyer:
     ) -> None:
         """One order for each holder, while it is still known who the person is."""
         for holder in holders_told(catalogue, categories, is_whole=is_whole):
-            await add_order(
+            order_id = await add_order(
                 connection,
                 self._secrets,
                 controller_id=controller.id,
@@ -158,16 +162,19 @@ class Destroyer:
                 categories=categories,
                 now_ms=now_ms,
             )
+            if not identifiers and "subject_id" not in holder.identifiers:
+                # After a restore nobody may know any more how this holder knows the person. Somebody must look.
+                await connection.execute(
+                    sql.load("order_identity_lost", _QUERIES), controller.id, order_id
+                )
 
 
 async def _forget(
     connection: Any, controller: Controller, request_id: bytes, subject_ids: Sequence[bytes]
 ) -> None:
-    for query in ("erase_directory", "erase_evidence", "erase_intake_keys", "erase_links"):
+    for query in ("erase_directory", "erase_links"):
         await connection.execute(sql.load(query, _QUERIES), controller.id, list(subject_ids))
-    await connection.execute(
-        sql.load("subject_destroy", _QUERIES), controller.id, list(subject_ids), request_id
-    )
+    await connection.execute(sql.load("subject_destroy", _QUERIES), controller.id, list(subject_ids))
     left = await connection.fetchval(sql.load("erase_left", _QUERIES), controller.id, list(subject_ids))
     if left:
         # Rolls everything back: a half-forgotten person would never be asked for again.

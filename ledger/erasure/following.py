@@ -175,10 +175,7 @@ class Follower:
         place = self._places[at]
         next_offset = self._positions[at]
         for record in records:
-            if not await self._follow_record(place, record):
-                # Not folded so far: taken up again from here.
-                self._consumer.seek(at, record.offset)
-                break
+            await self._follow_record(place, record)
             next_offset = record.offset + 1
         passed = next_offset - self._positions[at]
         if passed:
@@ -190,19 +187,19 @@ class Follower:
             self._positions[at] = next_offset
         return passed
 
-    async def _follow_record(self, place: _Place, record: ConsumerRecord) -> bool:
+    async def _follow_record(self, place: _Place, record: ConsumerRecord) -> None:
         value = record.value
         if value is None or record.key is None or value[_HEADER] not in _FINGERPRINTS:
-            return True
+            return
         try:
             event = codec.decode(value)
         except MalformedRecord:
             # Quarantined by the fold, which denies its subject.
-            return True
+            return
         envelope = event.envelope  # type: ignore[union-attr]  # each of the followed types has one
         if envelope.controller != place.controller.name or envelope.request_id is None:
-            return True
-        return await self._restorer.apply(place.controller, bytes(record.key), event, record)
+            return
+        await self._restorer.apply(place.controller, bytes(record.key), event, record)
 
     async def _read_positions(self, places: Mapping[TopicPartition, _Place]) -> dict[TopicPartition, int]:
         async with pool.borrowed(self._vault) as connection:

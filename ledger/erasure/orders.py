@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from ledger.domain.catalogue import Holder
 from ledger.domain.identifiers import Identifier
 from ledger.domain.orders import ErasureOrder, OrderContents
-from ledger.domain.rights_requests import order_id_of
+from ledger.domain.rights_requests import is_verified_enough, order_id_of
 from ledger.errors import NotFound, Rejected
 from ledger.order_security import UNSIGNED, seal_contents, signed
 from ledger.read_model import pool, sql
@@ -112,15 +112,19 @@ async def add_order(
 
 
 async def give_anew(vault: Any, controller_id: int, order_id: bytes, now_ms: int) -> None:
-    """Gives a holder an order anew that it has refused; its next answer counts.
+    """Gives a holder an order anew that it has refused, or that is not known as well as the catalogue demands.
 
+    The holder acts again and its next answer counts; the one that it gave before does not, should it come again.
     Raises ``NotFound(order_unknown)``, ``Rejected(order_not_refused)``.
     """
     async with pool.borrowed(vault) as connection, connection.transaction():
         row = await connection.fetchrow(sql.load("order_lock", _QUERIES), controller_id, order_id)
         if row is None:
             raise NotFound("order_unknown")
-        if row["state"] != "refused" or not row["can_be_sent"]:
+        is_open = row["state"] == "acknowledged" and not is_verified_enough(
+            row["verification"], row["required_verification"]
+        )
+        if not (row["state"] == "refused" or is_open) or not row["can_be_sent"]:
             raise Rejected("order_not_refused")
         await connection.execute(sql.load("order_give_anew", _QUERIES), controller_id, order_id, now_ms)
 
@@ -149,6 +153,7 @@ def sealed_order(
         issued_at=row["issued_ms"],
         due_at=row["due_ms"],
         attempt=row["attempts"],
+        counts_from=row["counts_from"],
         key_id=key_id(sealing_key),
         sealed=sealed,
         signature=UNSIGNED,

@@ -14,11 +14,12 @@ from ledger.domain.envelope import Capture, Envelope, Lane, Voice
 from ledger.domain.erasure_events import ErasureAdvanced
 from ledger.domain.events import SubjectEvent
 from ledger.domain.rights_requests import event_id_of
-from ledger.errors import Unavailable
+from ledger.errors import LedgerError
 from ledger.event_log import codec
 from ledger.event_log.partitioner import partition_of
 from ledger.event_log.producer import Appended, Appender, Attempt
 from ledger.event_log.topics import topic_name
+from ledger.log_lines import get_logger
 from ledger.read_model import pool, records, sql
 from ledger.vault.directory import Controller
 
@@ -27,9 +28,11 @@ __all__ = ["SOURCE", "EventQueue", "announce", "enqueue", "envelope_for", "is_se
 SOURCE: Final = "ledger"
 """The source of events that the ledger itself appends."""
 BATCH: Final = 500
+OF_ONE_CONTROLLER: Final = 300
 KEPT_MS: Final = 7 * 86_400_000
 APPEND_TIMEOUT_SECONDS: Final = 20.0
 _QUERIES: Final = "ledger.vault.queries"
+_log = get_logger(__name__)
 
 
 def envelope_for(
@@ -83,6 +86,9 @@ async def announce(
     until_ms: int | None = None,
 ) -> None:
     """Queues ``ErasureAdvanced`` for every subject of a request: what step was taken, and by or for which holder."""
+    if holder is not None:
+        # A holder's answer may be what the request waits for.
+        await connection.execute(sql.load("request_bring_forward", _QUERIES), controller.id, request_id)
     for subject_id in subject_ids:
         event_id = event_id_of(request_id, step, holder or "", subject_id.hex())
         event = ErasureAdvanced(
@@ -127,31 +133,32 @@ class EventQueue:
         self._reach = reach or _unwatched
 
     async def send_unsent(self) -> int:
-        """Appends up to 500 waiting events, each acknowledged and noted; returns how many, 500 if there may be more.
+        """Appends up to 500 waiting events, and returns how many were acknowledged and noted; 500 if there may be more.
 
-        Raises ``Unavailable`` when not all of them were acknowledged: those that were are noted, the rest is sent
-        again.
+        What the log does not take (it is away, or a controller's is not ready) is sent again in the next round, and
+        keeps nobody else's back. Raises ``Unavailable`` when Postgres is away.
         """
         async with pool.borrowed(self._vault) as connection:
-            waiting = await connection.fetch(sql.load("outgoing_unsent", _QUERIES), BATCH)
+            waiting = await connection.fetch(sql.load("outgoing_unsent", _QUERIES), BATCH, OF_ONE_CONTROLLER)
         by_subject: dict[tuple[int, bytes], list[Any]] = {}
         for row in waiting:
             by_subject.setdefault((row["controller_id"], row["subject_id"]), []).append(row)
-        logs = {}
-        for controller_id in {row["controller_id"] for row in waiting}:
-            logs[controller_id] = await self._log(controller_id)
+        logs = {
+            controller_id: await self._log(controller_id)
+            for controller_id in {row["controller_id"] for row in waiting}
+        }
         sent = await asyncio.gather(
-            *(self._send_in_order(logs[key[0]], rows) for key, rows in by_subject.items()),
-            return_exceptions=True,
+            *(
+                self._send_in_order(log, rows)
+                for (controller_id, _), rows in by_subject.items()
+                if (log := logs[controller_id]) is not None
+            )
         )
-        noted = [one for result in sent if isinstance(result, list) for one in result]
+        noted = [one for result in sent for one in result]
         if noted:
             self._reach("event_sent")
             await self._note(noted)
-        for result in sent:
-            if isinstance(result, BaseException):
-                raise result
-        return len(waiting)
+        return len(noted)
 
     async def purge(self) -> int:
         """Deletes up to 500 events that the log has had for a week, and says how many."""
@@ -160,12 +167,12 @@ class EventQueue:
             deleted: int = await connection.fetchval(sql.load("outgoing_purge", _QUERIES), before_ms, BATCH)
         return deleted
 
-    async def _log(self, controller_id: int) -> tuple[str, int, int]:
+    async def _log(self, controller_id: int) -> tuple[str, int, int] | None:
         async with pool.borrowed(self._connections) as connection:
             name = await connection.fetchval(sql.load("controller_name"), controller_id)
             found = await records.log_of_controller(connection, controller_id)
         if found is None or name is None:
-            raise Unavailable("log_not_ready")
+            return None
         return topic_name(name, Lane.LIVE), found.generation, found.partitions
 
     async def _send_in_order(
@@ -175,13 +182,18 @@ class EventQueue:
         sent = []
         for row in rows:
             key = row["subject_id"]
-            appended = await self._appender.append(
-                topic,
-                partition_of(key, partitions),
-                key,
-                _always(row["event"]),
-                timeout_s=APPEND_TIMEOUT_SECONDS,
-            )
+            try:
+                appended = await self._appender.append(
+                    topic,
+                    partition_of(key, partitions),
+                    key,
+                    _always(row["event"]),
+                    timeout_s=APPEND_TIMEOUT_SECONDS,
+                )
+            except LedgerError as error:
+                # Those behind it wait as well: one subject's events keep their order.
+                _log.warning("event_not_sent", code=error.code, seq=row["seq"])
+                break
             sent.append((row["seq"], generation, appended))
         return sent
 

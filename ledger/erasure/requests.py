@@ -12,10 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from ledger.domain.deadlines import request_due
-from ledger.domain.erasure_events import ErasureRequested
+from ledger.domain.erasure_events import ErasureRequested, StatedHold
 from ledger.domain.identifiers import Identifier
 from ledger.domain.moments import moment_text
-from ledger.domain.rights_requests import UNREFUSABLE_FROM, RequestState, event_id_of
+from ledger.domain.rights_requests import UNREFUSABLE_FROM, RequestState, event_id_of, is_past_destruction
 from ledger.erasure.queue import announce, enqueue, envelope_for
 from ledger.errors import Conflict, NotFound
 from ledger.read_model import pool, sql
@@ -122,6 +122,9 @@ class Requests:
         stated = dict(holds or {})
         asked = tuple(sorted(set(categories)))
         subject_id = await self._subject(controller, who, request_id)
+        if subject_id is None:
+            # Carried out, and nobody knows any more whom it was about: what else it said cannot be compared.
+            return await self.show(controller, request_id)
         content = self._content_mac(controller, subject_id, asked, stated)
         async with pool.borrowed(self._vault) as connection, connection.transaction():
             row = await connection.fetchrow(
@@ -138,10 +141,11 @@ class Requests:
                 request_due(received_ms),
                 None,
             )
-            if row["content_mac"] != _UNKNOWN_CONTENT and not hmac.compare_digest(row["content_mac"], content):
+            is_known = row["content_mac"] != _UNKNOWN_CONTENT and not row["is_forgotten"]
+            if is_known and not hmac.compare_digest(row["content_mac"], content):
                 raise Conflict("request_id_reused", request_id=request_id.hex())
             if row["fresh"]:
-                await tell_opened(connection, controller, request_id, [subject_id], asked, received_ms)
+                await tell_opened(connection, controller, request_id, [subject_id], asked, stated, received_ms)
         return await self.show(controller, request_id)
 
     async def prove(self, controller: Controller, request_id: bytes, at_ms: int) -> RequestView:
@@ -159,6 +163,9 @@ class Requests:
             row = await self._locked(connection, controller, request_id)
             if RequestState(row["state"]) in (RequestState.COMPLETE, RequestState.REFUSED):
                 raise Conflict("request_closed", request_id=request_id.hex())
+            if not row["extended"] and at_ms > row["due_ms"]:
+                # Art. 12(3): the person is told of it within the month.
+                raise Conflict("extension_too_late", request_id=request_id.hex())
             if not row["extended"]:
                 due_ms = request_due(row["received_ms"], extended=True)
                 await connection.execute(
@@ -220,8 +227,9 @@ class Requests:
             )
             return [await self._view(connection, controller, row["request_id"]) for row in rows]
 
-    async def _subject(self, controller: Controller, who: Identifier | bytes, request_id: bytes) -> bytes:
-        """The subject that is meant. A request that was opened already knows it, whatever the directory forgot."""
+    async def _subject(self, controller: Controller, who: Identifier | bytes, request_id: bytes) -> bytes | None:
+        """The subject that is meant. A request that was opened already knows it, whatever the directory forgot; None
+        for one that has forgotten it as well."""
         if isinstance(who, bytes):
             (known,) = await self._directory.known(controller, [who])
         else:
@@ -232,7 +240,7 @@ class Requests:
             row = await connection.fetchrow(sql.load("request_find", _QUERIES), controller.id, request_id)
         if row is None:
             raise NotFound("subject_unknown", "Nothing is held about this person.")
-        return bytes(row["subject_ids"][0])
+        return bytes(row["subject_ids"][0]) if row["subject_ids"] else None
 
     def _content_mac(
         self, controller: Controller, subject_id: bytes, categories: Sequence[str], holds: Mapping[str, int]
@@ -263,6 +271,7 @@ async def tell_opened(
     request_id: bytes,
     subject_ids: Sequence[bytes],
     categories: tuple[str, ...],
+    holds: Mapping[str, int],
     received_ms: int,
 ) -> None:
     """Queues ``ErasureRequested`` for the subjects of a request that was just opened, in the caller's transaction."""
@@ -273,6 +282,7 @@ async def tell_opened(
             envelope=envelope_for(controller.name, event_id, request_id),
             due_at=request_due(received_ms),
             categories=categories,
+            holds=tuple(StatedHold(hold=hold, since_ms=since_ms) for hold, since_ms in sorted(holds.items())),
         )
         await enqueue(
             connection,
@@ -291,12 +301,13 @@ async def _step(connection: Any, controller: Controller, request_id: bytes, step
 def _request_view(row: Any, orders: Sequence[Any], steps: Sequence[Any]) -> RequestView:
     held = msgspec.json.decode(row["held"])
     erased = row["erased_categories"]
+    is_gone = row["is_whole"] and is_past_destruction(RequestState(row["state"]))
     return RequestView(
         request_id=row["request_id"].hex(),
         kind=row["kind"],
         state=row["state"],
         identity=row["identity"],
-        subject_ids=tuple(subject_id.hex() for subject_id in row["subject_ids"]),
+        subject_ids=() if is_gone else tuple(subject_id.hex() for subject_id in row["subject_ids"]),
         categories=tuple(row["categories"]),
         erased_categories=None if erased is None else tuple(erased),
         held=tuple(

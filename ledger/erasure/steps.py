@@ -14,10 +14,11 @@ import msgspec
 from ledger.domain.deadlines import hold_ends
 from ledger.domain.erasure_events import HeldCategory, SubjectBlocked
 from ledger.domain.rights_requests import RequestState, assess, event_id_of, is_verified_enough
-from ledger.erasure.catalogues import catalogue_in_force
+from ledger.erasure.catalogues import Catalogues
 from ledger.erasure.destroying import Destroyer
 from ledger.erasure.queue import announce, enqueue, envelope_for, is_sent
-from ledger.erasure.settling import Settling, Waits
+from ledger.erasure.settling import End, Settling, Waits
+from ledger.errors import IntegrityViolation
 from ledger.read_model import pool, sql
 from ledger.vault.directory import Controller
 from ledger.vault.late_noes import late_ends
@@ -42,15 +43,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[HeldCategory, ...]
     is_whole: bool
     received_ms: int
+    holds_since_ms: int | None
     due_ms: int
     blocked_ms: int | None
-    ends: tuple[tuple[int, int, int], ...] | None
     resumes_ms: int | None
     overdue: bool
 
     @property
     def masked(self) -> tuple[str, ...]:
         """What is blocked and erased, as events name it: nothing named is everything."""
+        if not self.is_whole and not self.erased_categories:
+            raise IntegrityViolation("erasure_incomplete", request_id=self.request_id.hex())
         return () if self.is_whole else self.erased_categories
 
 
@@ -60,14 +63,16 @@ class RequestSteps:
     def __init__(
         self,
         vault: Any,
-        connections: Any,
+        catalogues: Catalogues,
         settling: Settling,
         destroyer: Destroyer,
         waits: Waits,
         reach: Callable[[str], None],
     ) -> None:
         self._vault = vault
-        self._connections = connections
+        self._catalogues = catalogues
+        # Never stored: a restored vault would bring back ends from before what was said since.
+        self._ends: dict[bytes, tuple[End, ...]] = {}
         self._settling = settling
         self._destroyer = destroyer
         self._waits = waits
@@ -106,12 +111,13 @@ class RequestSteps:
         return _TAKEN
 
     async def _assess(self, request: Request) -> "_Outcome":
-        catalogue = await catalogue_in_force(self._connections, request.controller.id)
+        catalogue = await self._catalogues.in_force(request.controller)
+        now_ms = _now_ms()
+        since_ms = request.received_ms if request.holds_since_ms is None else request.holds_since_ms
         found = assess(
-            catalogue, request.categories, request.stated_holds, request.received_ms, until_of=hold_ends
+            catalogue, request.categories, request.stated_holds, since_ms, now_ms, until_of=hold_ends
         )
         state = RequestState.REFUSED if found.refused else RequestState.ASSESSED
-        now_ms = _now_ms()
         async with pool.borrowed(self._vault) as connection, connection.transaction():
             moved = await self._move(
                 connection,
@@ -139,7 +145,7 @@ class RequestSteps:
                 return _TAKEN
             if request.is_whole:
                 await connection.execute(
-                    sql.load("subject_block", _QUERIES), request.controller.id, list(group), request.request_id
+                    sql.load("subject_block", _QUERIES), request.controller.id, list(group)
                 )
             for subject_id in group:
                 event_id = event_id_of(request.request_id, "blocked", "", subject_id.hex())
@@ -166,15 +172,7 @@ class RequestSteps:
         left_ms = (request.blocked_ms or 0) + await self._waits.total_ms() - _now_ms()
         if left_ms > 0:
             return "caches_and_appends", left_ms
-        ends = request.ends
-        if ends is None:
-            ends = await self._settling.ends(request.controller, request.subject_ids)
-            async with pool.borrowed(self._vault) as connection:
-                await connection.execute(
-                    sql.load("request_ends", _QUERIES),
-                    request.controller.id, request.request_id, msgspec.json.encode(ends).decode(),
-                )  # fmt: skip
-        if not await self._settling.is_folded_past(request.controller, ends):
+        if not await self._is_folded(request):
             return "fold", _SOON_MS
         async with pool.borrowed(self._vault) as connection, connection.transaction():
             if await self._move(connection, request, RequestState.SETTLED):
@@ -184,7 +182,10 @@ class RequestSteps:
         return _TAKEN
 
     async def _destroy(self, request: Request) -> "_Outcome":
-        catalogue = await catalogue_in_force(self._connections, request.controller.id)
+        # Looked at again: another process may have settled it, before a restore even.
+        if not await self._is_folded(request):
+            return "fold", _SOON_MS
+        catalogue = await self._catalogues.in_force(request.controller)
         now_ms = _now_ms()
         async with pool.borrowed(self._vault) as connection, connection.transaction():
             # With the rows locked: no intake takes another no for these subjects until this is committed.
@@ -199,13 +200,23 @@ class RequestSteps:
                     request_id=request.request_id,
                     subject_ids=request.subject_ids,
                     is_whole=request.is_whole,
+                    asked_everything=not request.categories,
                     categories=request.masked,
                     held=request.held,
                     noes=noes,
                     catalogue=catalogue,
                     now_ms=now_ms,
                 )
+        self._ends.pop(request.request_id, None)
         return _TAKEN
+
+    async def _is_folded(self, request: Request) -> bool:
+        """Whether the fold has passed the ends that both lanes had when this process first asked, after the waits."""
+        ends = self._ends.get(request.request_id)
+        if ends is None:
+            ends = await self._settling.ends(request.controller, request.subject_ids)
+            self._ends[request.request_id] = ends
+        return await self._settling.is_folded_past(request.controller, ends)
 
     async def _order(self, request: Request) -> "_Outcome":
         async with pool.borrowed(self._vault) as connection:
@@ -226,9 +237,13 @@ class RequestSteps:
         async with pool.borrowed(self._vault) as connection:
             orders = await self._orders(connection, request)
         if not all(_is_answered(order) for order in orders):
-            return "holders", _SOON_MS
+            # An answer brings it forward.
+            return "holders", _LONG_MS
         async with pool.borrowed(self._vault) as connection, connection.transaction():
-            if await self._move(connection, request, RequestState.COMPLETE, completed_ms=now_ms):
+            gone: tuple[bytes, ...] | None = () if request.is_whole else None
+            if await self._move(
+                connection, request, RequestState.COMPLETE, completed_ms=now_ms, subject_ids=gone
+            ):
                 await announce(
                     connection, request.controller, request.request_id, request.subject_ids, "complete",
                     until_ms=request.resumes_ms,
@@ -309,7 +324,6 @@ _LONG_MS: Final = 60_000
 
 def request_of(controller: Controller, row: Any) -> Request:
     """The request in a record of ``request_due`` or ``request_work_on``."""
-    ends = row["ends"]
     return Request(
         controller=controller,
         request_id=row["request_id"],
@@ -322,9 +336,9 @@ def request_of(controller: Controller, row: Any) -> Request:
         held=msgspec.json.decode(row["held"], type=tuple[HeldCategory, ...]),
         is_whole=bool(row["is_whole"]),
         received_ms=row["received_ms"],
+        holds_since_ms=row["holds_since_ms"],
         due_ms=row["due_ms"],
         blocked_ms=row["blocked_ms"],
-        ends=None if ends is None else msgspec.json.decode(ends, type=tuple[tuple[int, int, int], ...]),
         resumes_ms=row["resumes_ms"],
         overdue=row["overdue"],
     )

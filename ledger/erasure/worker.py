@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, Self
 
+import msgspec
+
 from ledger.domain.deadlines import request_due
 from ledger.domain.rights_requests import event_id_of
+from ledger.erasure.catalogues import Catalogues
 from ledger.erasure.destroying import Destroyer
 from ledger.erasure.following import Follower
 from ledger.erasure.queue import BATCH as QUEUE_BATCH
@@ -20,7 +23,7 @@ from ledger.erasure.requests import tell_opened
 from ledger.erasure.restoring import Restorer
 from ledger.erasure.settling import Settling, Waits
 from ledger.erasure.steps import RequestSteps, request_of
-from ledger.errors import Rejected, Unavailable
+from ledger.errors import LedgerError, Unavailable
 from ledger.event_log.producer import Appender
 from ledger.log_lines import get_logger
 from ledger.metrics import ERASURES_DUE, ERASURES_OVERDUE
@@ -98,7 +101,7 @@ class ErasureWorker:
         advanced = await self._advance_due()
         # In the same round, so that no request waits for the next to have its event on the log.
         while await self.queue.send_unsent() == QUEUE_BATCH:
-            pass
+            continue
         return advanced
 
     def _assemble(self) -> None:
@@ -113,11 +116,13 @@ class ErasureWorker:
             settings.append_deadline_seconds,
             settings.settle_margin_seconds,
         )
-        restorer = Restorer(self._vault, self._connections, settling, destroyer)
-        self.follower = Follower(settings.kafka_bootstrap, self._vault, self._connections, restorer)
+        catalogues = Catalogues(settings.kafka_bootstrap, self._connections)
+        self.follower = Follower(
+            settings.kafka_bootstrap, self._vault, self._connections, Restorer(self._vault)
+        )
         self.queue = EventQueue(self._vault, self._connections, self._appender, self._reach)
         self._steps = RequestSteps(
-            self._vault, self._connections, settling, destroyer, waits, self._reach
+            self._vault, catalogues, settling, destroyer, waits, self._reach
         )
 
     async def _lead(self) -> bool:
@@ -139,11 +144,14 @@ class ErasureWorker:
                 controller = await self._controller(row["controller_id"])
                 try:
                     await self._steps.advance(request_of(controller, row))
-                except Rejected as error:
-                    # A catalogue that cannot be read: what the law keeps is not known, so it waits to be mended.
-                    await self._note_refused(controller, row["request_id"], error.code)
+                except LedgerError as error:
+                    # One request's trouble (a catalogue that cannot be read, a row that was damaged, a topic that is
+                    # away) is not the others'. With Postgres away the note fails as well, and that is everybody's.
+                    await self._note_trouble(controller, row["request_id"], error.code)
 
-        results = await asyncio.gather(*(one(row) for row in due), return_exceptions=True)
+        # What is not caught up knows nobody's noes for certain.
+        rows = [row for row in due if row["controller_id"] not in self.follower.broken]
+        results = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
         ERASURES_DUE.set(len(due))
         for result in results:
             if isinstance(result, BaseException):
@@ -160,7 +168,7 @@ class ErasureWorker:
         await self._resume()
         await self.queue.purge()
 
-    async def _note_refused(self, controller: Controller, request_id: bytes, code: str) -> None:
+    async def _note_trouble(self, controller: Controller, request_id: bytes, code: str) -> None:
         _log.error("erasure_waits", controller=controller.name, request_id=request_id.hex(), code=code)
         async with pool.borrowed(self._vault) as connection:
             await connection.execute(
@@ -188,16 +196,26 @@ class ErasureWorker:
         async with pool.borrowed(self._vault) as connection, connection.transaction():
             for row in await connection.fetch(sql.load("request_resuming", _QUERIES), now_ms, RESUMED_AT_ONCE):
                 request_id = event_id_of(row["request_id"], "resumed")
+                held = [one["category"] for one in msgspec.json.decode(row["held"])]
                 opened = await connection.fetchrow(
                     sql.load("request_resume", _QUERIES),
                     row["controller_id"], row["request_id"], request_id, now_ms, request_due(now_ms),
+                    await self._acted_since(row), held,
                 )  # fmt: skip
                 if opened is not None:
                     controller = await self._controller(row["controller_id"])
                     await tell_opened(
                         connection, controller, request_id, opened["subject_ids"],
-                        tuple(opened["categories"]), now_ms,
+                        tuple(opened["categories"]), msgspec.json.decode(opened["stated_holds"]), now_ms,
                     )  # fmt: skip
+
+    async def _acted_since(self, row: Any) -> bool:
+        """Whether the person has acted since what could be erased was: then they are somebody's customer again."""
+        async with pool.borrowed(self._connections) as connection:
+            found: bool = await connection.fetchval(
+                sql.load("read_acted_since"), row["controller_id"], row["subject_ids"], row["completed_ms"] or 0
+            )
+        return found
 
     async def _controller(self, controller_id: int) -> Controller:
         if controller_id not in self._names:

@@ -53,6 +53,10 @@ _KIND_OF: Final = {lane: kind for kind, lane in _LANES}
 EVIDENCE_RETENTION_MS: Final = 30 * _DAY_MS
 """The outer bound: it is read within seconds, and deleted once it is in the vault (races.md, D29)."""
 _RETENTION_MS: Final[Mapping[Lane, int]] = {Lane.EVIDENCE: EVIDENCE_RETENTION_MS}
+_WEEK_MS: Final = 7 * _DAY_MS
+_SEGMENT_MS: Final[Mapping[Lane | None, int]] = {Lane.EVIDENCE: _HOUR_MS}
+"""Deleting records only moves where a partition begins. Kafka removes their file once it is closed, which the first
+record does that comes after this time."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +93,8 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
             "min.insync.replicas": str(max(1, replicas - 1)),
             "retention.bytes": "-1",
             "retention.ms": str(self.retention_ms),
+            # A week is Kafka's own.
+            "segment.ms": str(_SEGMENT_MS.get(self.lane, _WEEK_MS)),
             "unclean.leader.election.enable": "false",
         }
 

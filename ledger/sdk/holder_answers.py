@@ -59,7 +59,8 @@ class PersonToErase(msgspec.Struct, frozen=True, kw_only=True):
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
     """Erased ``found`` records; ``left`` of them could not be, which keeps the request open.
 
-    ``evidence``: whatever proves it to an auditor. Keep it yourselves; only its SHA-256 travels.
+    ``evidence``: whatever proves it to an auditor, such as ``b"DELETE 3"``. Keep it yourselves; only its SHA-256
+    travels. Where the catalogue demands verification 2 or more, an answer without it does not do.
     """
 
     found: int
@@ -68,7 +69,7 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NothingHeld(msgspec.Struct, frozen=True, kw_only=True):
-    """The person was not found here."""
+    """The person was not found here; ``evidence`` as for :class:`Erased`."""
 
     evidence: bytes | None = None
 

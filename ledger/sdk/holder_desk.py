@@ -5,6 +5,7 @@ acknowledgement is kept before it is sent, an order that fails is kept before Ka
 """
 
 import asyncio
+import hashlib
 import inspect
 import logging
 import time
@@ -14,7 +15,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from ledger.domain.orders import ErasureAcknowledgement, ErasureOrder
+from ledger.domain.orders import ErasureAcknowledgement, ErasureOrder, signed_bytes
 from ledger.errors import LedgerError, Rejected
 from ledger.event_log import codec
 from ledger.order_security import signed
@@ -77,8 +78,7 @@ class Desk:
 
     async def _take(self, order: ErasureOrder, value: bytes, send: Send) -> None:
         known = await self._memory.find(order.order_id)
-        # What the holder has refused it may do when it is asked anew, but not because Kafka says it twice.
-        if known is not None and (known.is_final or known.attempt >= order.attempt) and known.acknowledgement:
+        if known is not None and known.acknowledgement and _stands(known, order):
             await self._send(known, send)
             return
         await self._carry_out(order, value, send, tries=TRIES_IN_PLACE, failed=known.tries if known else 0)
@@ -133,7 +133,7 @@ class Desk:
         contents = opened_order(order, self._keys)
         if not contents.subject_ids and not contents.identifiers:
             # By nothing that the ledger knows can this holder find the person, so no function should look.
-            return NothingHeld()
+            return NothingHeld(evidence=hashlib.sha256(signed_bytes(order)).digest())
         person = person_of(order, contents)
         async with self._slots:
             if inspect.iscoroutinefunction(self._handler):
@@ -164,6 +164,12 @@ class Desk:
             order_key=self._order_key,
             now_ms=_now_ms(),
         )
+
+
+def _stands(known: Remembered, order: ErasureOrder) -> bool:
+    """Whether an answer is given to the order again: not if it did not do and the ledger gives the order anew, nor if
+    the holder refused and is asked once more; but Kafka's saying a sending twice asks nothing."""
+    return known.attempt >= (order.counts_from if known.is_final else order.attempt)
 
 
 def _now_ms() -> int:

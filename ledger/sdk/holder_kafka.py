@@ -9,11 +9,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from ledger.errors import NotFound, Unavailable
-from ledger.event_log.broker import REQUEST_TIMEOUT_S, translated, writing
+from ledger.event_log.broker import translated, writing
 from ledger.event_log.topic_table import ACKNOWLEDGEMENTS_TOPIC, orders_topic
 
 __all__ = ["OrderTopic"]
 
+_GROUP_TIMEOUT_MS: Final = 20_000
+"""For a consumer's request. To join a group lasts as long as the broker waits for a member that has died (the session's
+10 s, and 3 s for an empty group): whoever gives up before then joins anew, and may do so again and again."""
 _MAX_RECORDS: Final = 100
 _MAX_POLL_INTERVAL_MS: Final = 3_600_000
 """How long a function may take over the orders of one poll before the group gives them to another process."""
@@ -42,7 +45,7 @@ class OrderTopic:
             group_id=f"ledger-holder.{controller}.{holder}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
+            request_timeout_ms=_GROUP_TIMEOUT_MS,
             max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
         )
         async with writing(bootstrap, f"holder-{holder}") as producer:

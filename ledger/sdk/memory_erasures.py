@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final
 from ledger.domain.carrying import CarriedNo, Match, carried_events, kept_noes
 from ledger.domain.catalogue import Catalogue
 from ledger.domain.deadlines import hold_ends, request_due
-from ledger.domain.erasure_events import ErasureAdvanced, ErasureRequested, SubjectBlocked, SubjectErased
+from ledger.domain.erasure_events import (
+    ErasureAdvanced,
+    ErasureRequested,
+    StatedHold,
+    SubjectBlocked,
+    SubjectErased,
+)
 from ledger.domain.events import Capture, Envelope, SubjectEvent, Voice
 from ledger.domain.identifiers import Identifier
 from ledger.domain.request_terms import require_declared
@@ -136,7 +142,12 @@ class MemoryErasures:
             request,
             "requested",
             lambda envelope: ErasureRequested(
-                envelope=envelope, due_at=request_due(request.received_ms), categories=request.categories
+                envelope=envelope,
+                due_at=request_due(request.received_ms),
+                categories=request.categories,
+                holds=tuple(
+                    StatedHold(hold=hold, since_ms=since_ms) for hold, since_ms in sorted(request.holds.items())
+                ),
             ),
         )
 
@@ -148,15 +159,16 @@ class MemoryErasures:
         )
         if found is None or not is_over or request.state in OPEN_STATES or request_id in self._requests:
             return
-        held_since = {held.hold: request.received_ms for held in found.held}
+        since_ms = request.received_ms if request.holds_since_ms is None else request.holds_since_ms
         self._opened(
             MemoryRequest(
                 request_id=request_id,
                 subject=request.subject,
                 subjects=request.subjects,
                 categories=request.categories,
-                # Since when each hold applied: counted from now, one that always applies would never end.
-                holds=held_since | request.holds,
+                holds=request.holds,
+                # Counted from now, a hold that always applies would never end.
+                holds_since_ms=since_ms,
                 proven=True,
                 received_ms=self._clock.now_ms(),
             )
@@ -206,8 +218,9 @@ class MemoryErasures:
         return None
 
     def _assess(self, request: MemoryRequest) -> None:
+        since_ms = request.received_ms if request.holds_since_ms is None else request.holds_since_ms
         request.found = assess(
-            self._catalogue(), request.categories, request.holds, request.received_ms, until_of=hold_ends
+            self._catalogue(), request.categories, request.holds, since_ms, self._clock.now_ms(), until_of=hold_ends
         )
         if request.found.refused:
             request.refusal, request.completed_ms = "held", self._clock.now_ms()

@@ -4,7 +4,7 @@ import msgspec
 
 from ledger.domain.deadlines import request_due
 from ledger.domain.moments import moment_text
-from ledger.domain.rights_requests import OPEN_STATES, Assessment, RequestState
+from ledger.domain.rights_requests import OPEN_STATES, Assessment, RequestState, is_past_destruction
 from ledger.domain.shown import time_text
 from ledger.sdk.rights_requests import Held, HolderProgress, RequestStep, RightsRequest
 
@@ -22,6 +22,7 @@ class MemoryRequest(msgspec.Struct, kw_only=True):
     holds: dict[str, int]
     proven: bool
     received_ms: int
+    holds_since_ms: int | None = None
     state: RequestState = RequestState.REQUESTED
     found: Assessment | None = None
     refusal: str | None = None
@@ -46,7 +47,7 @@ class MemoryRequest(msgspec.Struct, kw_only=True):
             identity="proven" if self.proven else "unproven",
             received_at=moment_text(self.received_ms),
             due_at=moment_text(due_ms),
-            subject_ids=tuple(subject.hex() for subject in self.subjects),
+            subject_ids=() if found is not None and found.is_whole and is_past_destruction(self.state) else tuple(one.hex() for one in self.subjects),
             categories=self.categories,
             erased_categories=None if found is None else found.erased,
             held=tuple(

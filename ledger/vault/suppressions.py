@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ledger.domain.carrying import CarriedNo, Match, kept_noes
+from ledger.domain.carrying import CarriedNo, Match, kept_noes, told_by_the_day
 from ledger.domain.identifiers import Identifier, blind_index
 from ledger.domain.rows import Row
 from ledger.read_model import pool, sql
@@ -77,12 +77,11 @@ class Suppressions:
         controller_id: int,
         indexes: Iterable[bytes],
         noes: Sequence[Row],
-        request_id: bytes,
         erased_before_ms: int,
     ) -> None:
         """Keeps the ``noes``, and that the person was erased, for each blind index, in the caller's transaction.
 
-        Repeatable: a no that is kept already keeps its greatest rank, a marker its latest date.
+        Both by the day: an exact rank would name the record of the old subject. Repeatable: a no that is kept already keeps its greatest rank, a marker its latest date.
         """
         for index in sorted(indexes):
             digest = self.digest(controller_id, index)
@@ -91,8 +90,7 @@ class Suppressions:
                 controller_id,
                 SUPPRESSION_EPOCH,
                 digest,
-                erased_before_ms,
-                request_id,
+                told_by_the_day(erased_before_ms),
             )
             if noes:
                 await connection.execute(
@@ -100,7 +98,5 @@ class Suppressions:
                     controller_id,
                     SUPPRESSION_EPOCH,
                     digest,
-                    request_id,
-                    erased_before_ms,
                     *(list(column) for column in zip(*kept_noes(noes), strict=True)),
                 )

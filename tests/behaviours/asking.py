@@ -31,9 +31,8 @@ async def erased(ledger: Ledger, request: RightsRequest) -> RightsRequest:
 
 async def blocked(ledger: Ledger, request: RightsRequest) -> RightsRequest:
     """The request once nothing is allowed with the person any more, and before the person is forgotten."""
-    found = await _until(
-        ledger, request, lambda one: one.state not in ("requested", "identified", "assessed")
-    )
+    # The state is the vault's; what readers see is on the log once nothing but caches is waited for.
+    found = await _until(ledger, request, lambda one: one.waits_for == "caches_and_appends")
     assert found.state == "blocked", found
     return found
 

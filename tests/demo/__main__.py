@@ -1,155 +1,139 @@
-"""`make demo`: a morning of two companies against the running stack, ended by itself, non-zero if anything differs."""
+"""`make demo`: a business day of five companies on the real stack, ended by itself, non-zero if anything differs."""
 
 import argparse
 import asyncio
+import json
 import sys
-import time
-from typing import Any, NamedTuple
+from typing import Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from tests.demo.bad_input import Attempt, attempt_all
-from tests.demo.crowd import Crowd
-from tests.demo.expected import declared_purposes, expected_answers
-from tests.demo.morning import COMPANIES, Person, plan_crowd, questions_about
+from tests.demo.companies import COMPANIES
+from tests.demo.day import Day
+from tests.demo.evening import Audit, audit, counts_of_history, write_pages
+from tests.demo.expected import expected_answers
+from tests.demo.figures import Figures
 from tests.demo.page import Page
-from tests.demo.stage import ROOT, Stage
-from tests.demo.stories import Story, tell_all
+from tests.demo.plan import Person, Size, plan_day, questions_about
+from tests.demo.promised import promises_of
+from tests.demo.stage import DAY, ROOT, SHORT_WAITS, Stage, struck_afterwards
 
-PEOPLE_PER_COMPANY = 3_400
-
-
-class Stopwatch:
-    """Time and rate of each step, for the page."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, str]] = []
-
-    def note(self, what: str, started: float, count: int | None = None) -> None:
-        seconds = time.monotonic() - started
-        rate = f", {count / seconds:,.0f} a second" if count else ""
-        self.rows.append((what, f"{seconds:.1f} s{rate}"))
+FULL_SIZE: Final = Size(people=1_140, devices=2_000, listed=5_000)
+SETTLED_SECONDS: Final = sum(map(float, SHORT_WAITS.values()))
+OWN_TYPES: Final = frozenset(
+    {
+        "CataloguePublished", "ErasureRequested", "ErasureAdvanced", "SubjectBlocked", "SubjectErased",
+        "SuppressionCarried", "ErasureCarried", "IdentifierLinked", "QuarantineAdmitted", "QuarantineDiscarded",
+    }
+)  # fmt: skip
+"""Events that the ledger itself says; all others are people's."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--people", type=int, default=PEOPLE_PER_COMPANY, help="people per company")
+    parser.add_argument("--percent", type=int, default=100, help="how much of the crowd to play")
     parser.add_argument("--keep", action="store_true", help="leave the stack running afterwards")
     arguments = parser.parse_args()
-    stage = Stage()
-    try:
-        return asyncio.run(_play(stage, arguments.people))
-    finally:
-        if arguments.keep:
-            print("The stack goes on; end it with: ledger dev down --state .ledger/demo", file=sys.stderr)
-        else:
-            stage.strike()
+    size = Size(*(max(40, number * arguments.percent // 100) for number in FULL_SIZE))
+    with struck_afterwards(keep=arguments.keep) as stage:
+        return asyncio.run(_play(stage, size))
 
 
-class Morning(NamedTuple):
-    """What happened, as told by those who did it."""
-
-    stories: list[Story]
-    attempts: list[Attempt]
-    crowd: Crowd
-    answers: dict[tuple, bool]
-
-    def recorded(self) -> int:
-        """How many events must count on the log: each act once, however often it was sent, and each catalogue."""
-        told = sum(story.recorded for story in self.stories) + len(COMPANIES)
-        return told + self.crowd.counts["acts"] + sum(attempt.recorded for attempt in self.attempts)
-
-
-async def _play(stage: Stage, people_per_company: int) -> int:
-    page, watch = Page(), Stopwatch()
+async def _play(stage: Stage, size: Size) -> int:
+    page, figures = Page(), Figures()
     page.introduce()
-    started = time.monotonic()
-    await asyncio.to_thread(stage.raise_curtain)
-    watch.note("start broker, database, workers and API; publish two catalogues", started)
-    plan = plan_crowd(people_per_company)
+    with figures.step("start broker, database, workers and API; five companies, five catalogues"):
+        await asyncio.to_thread(stage.raise_curtain)
+    people = plan_day(size)
+    day = Day(stage, page, figures, people)
     try:
-        morning = await _morning(stage, plan, watch)
+        await day.play()
     finally:
         await stage.close()
-    replay = await asyncio.to_thread(_replayed, stage, watch)
-    page.stories(morning.stories)
-    page.attempts(morning.attempts)
-    good = _account(page, plan, morning, replay)
-    page.counts("Time", watch.rows)
-    page.close(good)
-    return 0 if good else 1
+    wrong = _compared(people, day.answers)
+    history = await counts_of_history(stage)
+    page.hour("20:00", "An auditor replays the logs, exports them, and verifies the files")
+    found = await asyncio.to_thread(audit, stage)
+    pages = await asyncio.to_thread(write_pages, stage)
+    page.pages("Pages, of two people and of one company's promises:", pages, ROOT)
+    status = await asyncio.to_thread(stage.shown, "status", accept=(0, 1))
+    page.shown(f"$ ledger status\n{status}")
+    _account(page, figures, day, wrong, history, found)
+    page.check("what `ledger status` finds wrong", "All is well" in status, True)
+    summary = DAY / "summary.json"
+    summary.write_text(json.dumps(figures.document() | {"as_expected": page.good}, indent=2) + "\n")
+    page.pages("These figures, for a program:", [summary], ROOT)
+    page.close()
+    return 0 if page.good else 1
 
 
-def _account(page: Page, plan: list[Person], morning: Morning, replay: dict[str, Any]) -> bool:
-    """Writes what went in and what came out, and says whether the two agree."""
-    wrong = _compared(plan, morning.answers)
-    differing = sum(replay["difference_count"].values())
-    outcomes = replay["outcomes"]
-    turned_away = [attempt for attempt in morning.attempts if not attempt.recorded]
-    expected = {"counted": morning.recorded(), "quarantined": 1}
-    page.counts("In", [(what, f"{count:,}") for what, count in morning.crowd.counts.items()])
-    page.counts("On the log and in Postgres", [
-        ("counted", f"{outcomes.get('counted', 0):,} of {expected['counted']:,} expected"),
-        ("repeats that wrote nothing (over HTTP they do not reach the log)", f"{outcomes.get('repeat', 0):,}"),
-        ("quarantined", f"{outcomes.get('quarantined', 0):,} of {expected['quarantined']:,} expected"),
-        ("turned away at the door", f"{len(turned_away):,}"),
-    ])  # fmt: skip
-    page.counts("Answers", [
-        ("questions asked when the morning was over", f"{len(morning.answers):,}"),
-        ("answered allow", f"{sum(morning.answers.values()):,}"),
-        ("different from the independent fold", f"{len(wrong):,}"),
-        ("replay of the whole log: rows that differ", f"{differing:,}"),
-    ])  # fmt: skip
+def _account(
+    page: Page,
+    figures: Figures,
+    day: Day,
+    wrong: list[tuple[tuple, bool, bool]],
+    history: dict[str, int],
+    found: Audit,
+) -> None:
+    """Writes what went in and what came out, and checks that the two agree."""
+    page.hour("21:00", "The day's account")
+    counted = _sum(history, "counted", own=False)
+    page.check("events of people that count on the logs, each once", counted, day.events)
+    page.check("answers that differ from the independent fold", len(wrong), 0)
     page.wrong_answers(wrong)
-    return (
-        not wrong
-        and differing == 0
-        and all(outcomes.get(what, 0) == count for what, count in expected.items())
-        and all(story.as_expected for story in morning.stories)
-        and all(attempt.outcome == attempt.expected for attempt in morning.attempts)
-    )
+    page.check("rows that differ when every log is replayed", found.differences, 0)
+    page.check("findings in the exported files", found.findings, 0)
+    page.check("records verified in the files, of those exported", found.verified, found.exported)
+    erasures = figures.values["erasures"]
+    own = _sum(history, "counted", own=True)
+    repeats = _sum(history, "repeat", own=False) + _sum(history, "repeat", own=True)
+    megabytes = found.export_bytes / found.exported
+    figures.values |= {
+        "acts": day.acts,
+        "events": day.events,
+        "own_events": own,
+        "settled_seconds": SETTLED_SECONDS,
+        "repeats": repeats,
+        "answers": len(day.answers),
+        "answers_different": len(wrong),
+        "replay_differences": found.differences,
+        "replay_events_per_second": round(found.exported / found.replay_seconds),
+        "export_events_per_second": round(found.exported / found.export_seconds),
+        "verify_events_per_second": round(found.verified / found.verify_seconds),
+        "export_megabytes_per_million_events": round(megabytes, 1),
+    }
+    page.rows("Time", figures.rows())
+    page.rows("The day", [
+        ("acts of people", f"{day.acts:,}"),
+        ("of them over Kafka / over HTTP / from lists", " / ".join(f"{count:,}" for count in day.roads)),
+        ("events of theirs on the logs", f"{day.events:,}"),
+        ("events that the ledger said itself (erasures, catalogues, quarantine)", f"{own:,}"),
+        ("records that were repeats, and wrote nothing", f"{repeats:,}"),
+        ("answers compared / different", f"{len(day.answers):,} / {len(wrong):,}"),
+        ("answered allow", f"{sum(day.answers.values()):,}"),
+        (f"{erasures['count']} erasures with prompt holders and a kill, request to last answer, p50 / p99",
+         f"{erasures['p50']:.1f} s / {erasures['p99']:.1f} s"),
+        ("of that, caches and appends that must run out (two minutes as shipped)", f"{SETTLED_SECONDS:.0f} s"),
+        ("lists, lines a second from the file to the folded log", f"{figures.values['import_lines_per_second']:,}"),
+        ("export, events a second", f"{figures.values['export_events_per_second']:,}"),
+        ("verification of the files, events a second", f"{figures.values['verify_events_per_second']:,}"),
+        ("replay differences", f"{found.differences:,}"),
+        ("export of a million events", f"{megabytes:,.0f} MB"),
+    ])  # fmt: skip
 
 
-async def _morning(stage: Stage, plan: list[Person], watch: Stopwatch) -> Morning:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        started = time.monotonic()
-        stories = await tell_all(stage)
-        attempts = await attempt_all(stage)
-        watch.note("six people's stories, and bad input", started)
-        crowd = Crowd(stage, plan)
-        bar = progress.add_task("the crowd's acts", total=sum(len(person.acts) for person in plan))
-        started = time.monotonic()
-        await crowd.play(lambda count: progress.advance(bar, count))
-        watch.note("the crowd's acts, acknowledged", started, crowd.counts["acts"])
-        total = sum(len(questions_about(person)) for person in plan)
-        bar = progress.add_task("questions about everyone", total=total)
-        started = time.monotonic()
-        answers = await crowd.ask_everything(lambda count: progress.advance(bar, count))
-        watch.note("questions about everyone", started, len(answers))
-    return Morning(stories, attempts, crowd, answers)
+def _sum(history: dict[str, int], outcome: str, *, own: bool) -> int:
+    pairs = ((key.split(" "), count) for key, count in history.items())
+    return sum(count for (kind, what), count in pairs if what == outcome and (kind in OWN_TYPES) == own)
 
 
-def _compared(plan: list[Person], answers: dict[tuple, bool]) -> list[tuple[tuple, bool, bool]]:
-    purposes: dict[str, dict] = {}
+def _compared(people: list[Person], answers: dict[tuple, bool]) -> list[tuple[tuple, bool, bool]]:
+    wrong = []
     for company in COMPANIES:
-        purposes |= declared_purposes(ROOT / "deploy" / "catalogues" / company.name)
-    acts = [act for person in plan for act in person.acts]
-    questions = [question for person in plan for question in questions_about(person)]
-    expected = expected_answers(acts, purposes, questions)
-    return [
-        (question, expected[question], answers[question])
-        for question in questions
-        if expected[question] != answers[question]
-    ]
-
-
-def _replayed(stage: Stage, watch: Stopwatch) -> dict[str, Any]:
-    started = time.monotonic()
-    report: dict[str, Any] = stage.ledger("audit", "replay", accept=(0, 1))
-    watch.note("replay of the whole log beside the running system", started, report["records"])
-    return report
+        theirs = [person for person in people if person.company is company]
+        acts = [act for person in theirs for act in person.acts]
+        questions = [question for person in theirs for question in questions_about(person)]
+        expected = expected_answers(acts, promises_of(ROOT / "deploy" / "catalogues" / company.name), questions)
+        wrong += [(one, expected[one], answers[one]) for one in questions if expected[one] != answers[one]]
+    return wrong
 
 
 if __name__ == "__main__":

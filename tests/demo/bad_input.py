@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from ledger.sdk import LedgerError, Saved, email
-from tests.demo.morning import OMILON
+from tests.demo.companies import OMILON
 from tests.demo.stage import Stage
 
 
@@ -22,7 +22,7 @@ async def attempt_all(stage: Stage) -> list[Attempt]:
     """Every attempt, one after the other."""
     ledger, gun = stage.client(OMILON), email("gun@example.se")
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    where = {"channel": "email", "notice": OMILON.notice}
+    where = {"channel": "email", "notice": OMILON.sign_up[0].notice}
     return [
         await _attempt(
             "a grant for a purpose that nobody declared",

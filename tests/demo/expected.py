@@ -1,76 +1,79 @@
-"""What the answers must be, said a second time and by other means: an independent fold of the morning's plan.
+"""What the answers must be, said a second time and by other means: an independent fold of the day's plan.
 
-It imports nothing of the product. It knows true times (the plan invented them), so it needs neither stamps nor
-ranks: for each person, purpose and channel the last thing truly said decides, a person in doubt is denied, and the
-company's own catalogue (read here as plain TOML) says which ground a purpose stands on.
+It imports nothing of the product. It knows true times (the plan invented them), so it needs neither stamps nor ranks:
+for each person, purpose and channel the last thing truly said decides; what an erasure took is gone, but for the noes;
+a person in doubt is denied; and the company's own catalogue (:mod:`tests.demo.promised`, read as plain TOML) says which
+ground a purpose stands on, what it uses, and what the law keeps.
 """
 
-import tomllib
-from pathlib import Path
+from tests.demo.promised import Promises
+
+NOES = ("refuse", "withdraw", "unsubscribe", "object", "preference_out")
+NEVER, LONG_AGO = -1, 0
 
 
-def declared_purposes(folder: Path) -> dict[str, dict]:
-    """Purpose id to its table in the catalogue's TOML, with ``declinable`` taken from its message class."""
-    tables = tomllib.loads((folder / "catalogue.toml").read_text())
-    classes = _by_id(tables["message_classes"])
-    purposes = _by_id(tables["purposes"])
-    for purpose in purposes.values():
-        declinable = classes[purpose["message_class"]].get("declinable", True)
-        purpose["declinable"] = declinable or purpose["basis"] == "consent"
-    return purposes
-
-
-def expected_answers(
-    acts: list[dict], purposes: dict[str, dict], questions: list[tuple]
-) -> dict[tuple, bool]:
+def expected_answers(acts: list[dict], promises: Promises, questions: list[tuple]) -> dict[tuple, bool]:
     """Allow (True) or deny for each question ``(person, purpose, channel)``."""
     said: dict[str, list[dict]] = {}
     for act in sorted(acts, key=lambda act: act["true_ms"]):
         said.setdefault(act["person"], []).append(act)
-    return {question: _answer(said.get(question[0], []), purposes, *question[1:]) for question in questions}
+    known = {person: _what_is_left(theirs, promises) for person, theirs in said.items()}
+    return {question: _answer(known.get(question[0], []), promises, *question[1:]) for question in questions}
 
 
-def _answer(said: list[dict], purposes: dict[str, dict], name: str, channel: str | None) -> bool:
-    purpose = purposes.get(name)
+def _what_is_left(said: list[dict], promises: Promises) -> list[dict]:
+    """A whole erasure leaves the person's noes, which only a proved yes lifts, and no file brings a yes back."""
+    left: list[dict] = []
+    for act in said:
+        if act["act"] != "erase":
+            # Nobody knows when what a list says was said: it counts as older than any no.
+            left.append(act | {"true_ms": LONG_AGO} if act.get("imported") and act["act"] == "grant" else act)
+        elif promises.kept(act) or act["categories"]:
+            left.append(act)
+        else:
+            left = [no | {"carried": True} for no in left if no["act"] in NOES]
+            left.append({"act": "forgotten", "true_ms": act["true_ms"]})
+    if any(act["act"] == "forgotten" for act in left):
+        left = [act for act in left if not (act.get("imported") and act["act"] == "grant")]
+    return left
+
+
+def _answer(said: list[dict], promises: Promises, name: str, channel: str | None) -> bool:
+    purpose = promises.purposes.get(name)
     if purpose is None or not said or any(act["act"] == "broken" for act in said):
         return False
-    about = [act for act in said if _is_about(act, name, purpose, channel)]
-    last_no = max((act["true_ms"] for act in about if _is_no(act)), default=-1)
-    last_yes = max(
-        (act["true_ms"] for act in about if not _is_no(act) and _is_specific(act, name, channel)), default=-1
-    )
-    if purpose["declinable"] and last_no > last_yes:
+    yeses = [act for act in said if act["act"] in ("grant", "preference_in") and _names(act, name, channel)]
+    noes = [act for act in said if act["act"] in NOES and _covers(act, name, purpose, channel)]
+    if any(_took(act, promises, name, purpose, yeses) for act in said if act["act"] == "erase"):
         return False
-    if purpose["declinable"] and all(_is_no(act) for act in said):
+    if purpose["declinable"] and not all(any(_lifts(yes, no) for yes in yeses) for no in noes):
+        return False
+    if purpose["declinable"] and all(act["act"] in (*NOES, "erase", "forgotten") for act in said):
         return False  # whoever only ever said no is not known well enough for a weighed interest
     if purpose["basis"] == "consent":
-        last_grant = max((act["true_ms"] for act in about if act["act"] == "grant"), default=-1)
-        return last_grant > last_no
+        return any(yes["act"] == "grant" and all(_lifts(yes, no) for no in noes) for yes in yeses)
     return purpose["basis"] == "legitimate_interests" and not purpose.get("existing_customer_required", False)
 
 
-def _is_no(act: dict) -> bool:
-    return act["act"] in ("refuse", "withdraw", "unsubscribe", "object", "preference_out")
+def _took(erasure: dict, promises: Promises, name: str, purpose: dict, yeses: list[dict]) -> bool:
+    """Whether an erasure of some categories ended this use; a later yes begins it anew, but not with what is kept."""
+    kept = promises.kept(erasure)
+    used = set(purpose["categories"])
+    if any(category in used and name not in uses for category, uses in kept.items()):
+        return True
+    gone = set(erasure["categories"] or promises.categories) - set(kept)
+    return bool(used & gone) and max((yes["true_ms"] for yes in yeses), default=NEVER) < erasure["true_ms"]
 
 
-def _is_about(act: dict, name: str, purpose: dict, channel: str | None) -> bool:
-    names = act.get("purpose") in (None, name) and act.get("message_class") in (
-        None,
-        purpose["message_class"],
-    )
-    return names and (
-        act.get("channel") in (None, channel) or (channel is None and act.get("purpose") == name)
-    )
+def _lifts(yes: dict, no: dict) -> bool:
+    return yes["true_ms"] > no["true_ms"] and (not no.get("carried") or yes.get("verified", False))
 
 
-def _is_specific(act: dict, name: str, channel: str | None) -> bool:
-    return (act.get("purpose") == name or act.get("message_class") is not None) and act.get(
-        "channel"
-    ) == channel
+def _names(act: dict, name: str, channel: str | None) -> bool:
+    return act.get("purpose") == name and act.get("channel") == channel
 
 
-def _by_id(tables: object) -> dict[str, dict]:
-    """A list of tables with ids, or tables by id: the file may use either."""
-    if isinstance(tables, dict):
-        return {name: dict(table) for name, table in tables.items()}
-    return {table["id"]: dict(table) for table in tables}
+def _covers(act: dict, name: str, purpose: dict, channel: str | None) -> bool:
+    about = act.get("purpose") in (None, name) and act.get("message_class") in (None, purpose["message_class"])
+    named = channel is None and act.get("purpose") == name
+    return about and (act.get("channel") in (None, channel) or named)

@@ -22,8 +22,10 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 async def forgetting(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ForgettingLedger]:
     with pytest.MonkeyPatch.context() as patch:
         async with forgetting_ledger(stack, tmp_path_factory.mktemp("holder"), patch) as made:
-            stack.start_reactions(**QUICK)
+            reactions = stack.start_reactions(**QUICK)
             yield made
+            # It leads the erasures of the whole stack.
+            reactions.stop()
 
 
 class Witness:
@@ -57,11 +59,13 @@ async def test_erasures_race_writers_resolvers_and_linkers(forgetting: Forgettin
         f"refused on the way: {witness.refused}"
     )
     assert len(witness.noes) == len(decliners), "a no was refused or lost"
-    await _nothing_is_left(forgetting, done)
+    old = [subject_id for request in told for subject_id in request.subject_ids]
+    assert len(old) == PEOPLE and not any(request.subject_ids for request in done)
+    await _nothing_is_left(forgetting, old)
     await _no_name_leads_to_the_erased(forgetting)
     await _every_no_still_holds(forgetting, witness, limit)
     strangers = [address for address in addresses if address not in witness.noes]
-    await _whoever_never_said_no_may_come_back(forgetting, strangers[:20], done)
+    await _whoever_never_said_no_may_come_back(forgetting, strangers[:20], set(old))
     assert sorted(forgetting.erased) == sorted(set(forgetting.erased)), "an order was carried out twice"
 
 
@@ -98,8 +102,8 @@ async def _race(
     return request
 
 
-async def _nothing_is_left(forgetting: ForgettingLedger, done: list[RightsRequest]) -> None:
-    subject_ids = [bytes.fromhex(subject_id) for request in done for subject_id in request.subject_ids]
+async def _nothing_is_left(forgetting: ForgettingLedger, old: list[str]) -> None:
+    subject_ids = [bytes.fromhex(subject_id) for subject_id in old]
     for table in ("directory", "evidence", "intake_key"):
         left = await forgetting.database.fetchval(
             f"select count(*) from vault.{table} where subject_id = any($1::uuid [])", subject_ids
@@ -132,9 +136,8 @@ async def _every_no_still_holds(forgetting: ForgettingLedger, witness: Witness, 
 
 
 async def _whoever_never_said_no_may_come_back(
-    forgetting: ForgettingLedger, addresses: list[str], done: list[RightsRequest]
+    forgetting: ForgettingLedger, addresses: list[str], old: set[str]
 ) -> None:
-    old = {subject_id for request in done for subject_id in request.subject_ids}
     people: list[Person] = [email(address) for address in addresses]
     for who in people:
         saved = await forgetting.ledger.grant(who, **NEWSLETTER, notice="signup@3")

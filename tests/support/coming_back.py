@@ -55,7 +55,6 @@ async def remember(
             controller_id=controller.id,
             indexes=indexes,
             noes=noes,
-            request_id=os.urandom(16),
             erased_before_ms=erased_ms,
         )
 

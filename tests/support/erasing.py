@@ -56,7 +56,7 @@ class ForgettingLedger:
         found = self.held & set(person.emails)
         self.held -= found
         self.erased.append(person.order_id)
-        return Erased(found=len(found), evidence=b"deleted") if found else NothingHeld()
+        return Erased(found=len(found), evidence=b"deleted") if found else NothingHeld(evidence=b"nothing")
 
     async def meet(self, *names: str) -> list[Person]:
         """People whom the holder knows and who have agreed to the newsletter."""
@@ -108,11 +108,11 @@ def person() -> str:
 
 @asynccontextmanager
 async def forgetting_ledger(
-    stack: "Stack", folder: Path, monkeypatch: Any, *, with_list: bool = False
+    stack: "Stack", folder: Path, monkeypatch: Any, *, with_list: bool = False, with_holds: bool = False
 ) -> AsyncIterator[ForgettingLedger]:
     """The ledger with fold and API running and its holder at work; the reactions are the test's to start.
 
-    ``with_list``: a compacted topic is a second holder, which gets tombstones and an order, and is scanned.
+    ``with_holds``: those of the small catalogue. ``with_list``: a compacted topic is a second holder, which gets tombstones and an order, and is scanned.
     """
     monkeypatch.setattr(http_transport, "ASK_SECONDS", 30.0)
     controller = await stack.new_controller()
@@ -123,7 +123,9 @@ async def forgetting_ledger(
         told[LIST] = holder_of(
             LIST, kind="topic", method="both", identifiers=("subject_id",), topic=topic, verification=3
         )
-    catalogue = msgspec.structs.replace(small_catalogue(controller), holders=told, holds={})
+    catalogue = msgspec.structs.replace(small_catalogue(controller), holders=told)
+    if not with_holds:
+        catalogue = msgspec.structs.replace(catalogue, holds={})
     await write_version(
         stack.bootstrap,
         controller,

@@ -92,7 +92,6 @@ class Shop(NamedTuple):
                     controller_id=self.controller.id,
                     indexes=[blind_index(own.pepper, self.name, who)],
                     noes=(),
-                    request_id=secrets.token_bytes(16),
                     erased_before_ms=time.time_ns() // 1_000_000,
                 )
         finally:

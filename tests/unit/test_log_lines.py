@@ -36,6 +36,14 @@ def test_a_line_is_one_json_object_with_process_and_time(capsys: pytest.CaptureF
     }  # fmt: skip
 
 
+def test_a_command_keeps_its_standard_output_for_data(capsys: pytest.CaptureFixture[str]) -> None:
+    log_lines.configure_command()
+    log_lines.get_logger("ledger.x").info("batch_applied", rows=3)
+    log_lines.get_logger("ledger.x").warning("log_not_followed", code="log_truncated", address="anna@example.se")
+    (line,) = lines(capsys)
+    assert (line["event"], line["code"], line["dropped_keys"]) == ("log_not_followed", "log_truncated", ["address"])
+
+
 def test_a_key_that_is_not_listed_is_dropped_and_only_named(capsys: pytest.CaptureFixture[str]) -> None:
     log_lines.configure(process="api")
     log_lines.get_logger("x").info("resolved", address="anna@example.se", rows=1)

@@ -28,6 +28,7 @@ def order(**changed: Any) -> ErasureOrder:
         "issued_at": 1_700_000_000_000,
         "due_at": 1_700_600_000_000,
         "attempt": 1,
+        "counts_from": 1,
         "key_id": key_id(public_key_of(SEALING_KEY)),
         "sealed": seal_contents(
             public_key_of(SEALING_KEY),
@@ -69,6 +70,7 @@ CHANGES: dict[str, Any] = {
     "issued_at": 1,
     "due_at": 1,
     "attempt": 2,
+    "counts_from": 2,
     "key_id": bytes(8),
     "sealed": b"other",
     "outcome": "nothing_held",

@@ -102,6 +102,8 @@ def _erasure_reason(event: ErasureEvent) -> str | None:
             if event.envelope.request_id is None:
                 return EVENT_INVALID
             names = event.categories
+            if isinstance(event, ErasureRequested):
+                names += tuple(stated.hold for stated in event.holds)
             if isinstance(event, SubjectErased):
                 names += tuple(name for held in event.held for name in (held.hold, held.category))
             return _scope_reason_of(*names)

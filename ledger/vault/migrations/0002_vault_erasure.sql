@@ -1,7 +1,5 @@
 -- Erasure: rights requests, what they do next, what has to be sent, and how far the log was followed.
 
--- blocked_by is the request under which a subject is blocked or was destroyed.
-alter table subject add column blocked_by uuid;
 
 -- late_next_offset: how far the live partition reached with the noes that were taken while the subject was blocked.
 alter table subject add column late_next_offset bigint;
@@ -27,7 +25,8 @@ create table subject_link (
 create index subject_link_by_other on subject_link (controller_id, other_subject_id);
 
 -- One request of a person. No name and no address: subject_ids are random. held is a JSON array of
--- {hold, category, until_ms}; ends the ends of both lanes at settling, as [partition, lane, next offset].
+-- {hold, category, until_ms}; stated_holds and holds_since_ms since when holds apply. The subject ids go when the whole
+-- person is erased: whoever knows the request of somebody must not find the old history by it.
 create table rights_request (
     controller_id smallint not null,
     request_id uuid not null,
@@ -45,9 +44,9 @@ create table rights_request (
     held jsonb not null default '[]',
     is_whole boolean,
     received_ms bigint not null,
+    holds_since_ms bigint,
     due_ms bigint not null,
     blocked_ms bigint,
-    ends jsonb,
     resumes_ms bigint,
     completed_ms bigint,
     extended boolean not null default false,
@@ -76,7 +75,8 @@ create table request_step (
 );
 
 -- One order to one holder, for ever: an acknowledgement that comes back later is known by it. contents: who is to be
--- erased, sealed under the key-encryption key so that each sending can be sealed afresh; gone once answered.
+-- erased, sealed under the key-encryption key so that each sending can be sealed afresh; gone once it is known as well as
+-- required. refused_digests: answers that did not do; none counts again. counts_from: the attempt from which answers do.
 create table erasure_order (
     controller_id smallint not null,
     order_id uuid not null,
@@ -92,6 +92,7 @@ create table erasure_order (
         state in ('pending', 'sent', 'acknowledged', 'verified', 'refused')
     ),
     attempts integer not null default 0,
+    counts_from integer not null default 1,
     issued_ms bigint not null,
     due_ms bigint not null,
     next_send_at timestamptz not null default now(),
@@ -103,6 +104,7 @@ create table erasure_order (
     records_left bigint,
     evidence_digest bytea,
     acknowledgement_digest bytea,
+    refused_digests bytea [] not null default '{}',
     overdue boolean not null default false,
     primary key (controller_id, order_id),
     unique (controller_id, request_id, holder),

@@ -1,5 +1,7 @@
 -- What outlives an erasure, apart from the vault because it is backed up long and the vault short (races.md, D38).
--- digest: HMAC of the blind index under a pepper of its own, cut to 16 bytes.
+-- digest: HMAC of the blind index under a pepper of its own, cut to 16 bytes. Nothing here points at the old subject:
+-- no request, no record, and no moment more closely than the day, or the digest of an address that somebody brings would
+-- make the old history somebody's again.
 
 -- One no of the erased person, as it stood. Yields to a verified yes only. no_key is the row's key in standing, so
 -- that taking the same no twice is once.
@@ -16,8 +18,6 @@ create table suppression (
     category text not null default '',
     rank_ms bigint not null,
     rank_seq bigint not null,
-    request_id uuid not null,
-    taken_ms bigint not null,
     primary key (controller_id, pepper_epoch, digest, no_key)
 );
 
@@ -27,6 +27,5 @@ create table erased_before (
     pepper_epoch smallint not null,
     digest uuid not null,
     erased_before_ms bigint not null,
-    request_id uuid not null,
     primary key (controller_id, pepper_epoch, digest)
 );

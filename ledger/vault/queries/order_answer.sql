@@ -1,4 +1,5 @@
--- What a holder answered. Whom the order was about is forgotten with it, unless it was refused and may be given anew.
+-- What a holder answered. Whom the order was about is forgotten with it if nothing more is required; until then the
+-- order may be given anew.
 update vault.erasure_order
 set
     state = $3::text,
@@ -9,7 +10,7 @@ set
     records_left = $8,
     evidence_digest = $9,
     acknowledgement_digest = $10,
-    verification = $11,
-    contents = case when $3::text = 'refused' then contents end,
+    verification = $11::smallint,
+    contents = case when $11::smallint < required_verification or $3::text = 'refused' then contents end,
     next_send_at = to_timestamp($4::bigint / 1000.0)
 where controller_id = $1 and order_id = $2;

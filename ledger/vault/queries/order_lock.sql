@@ -6,6 +6,9 @@ select
     o.attempts,
     o.issued_ms,
     o.acknowledgement_digest,
+    o.refused_digests,
+    o.required_verification,
+    o.verification,
     o.contents is not null as can_be_sent,
     r.subject_ids
 from vault.erasure_order as o

@@ -23,4 +23,4 @@ from due
 where o.controller_id = due.controller_id and o.order_id = due.order_id
 returning
     o.controller_id, o.order_id, o.request_id, o.holder, o.method, o.categories, o.topic, o.contents, o.attempts,
-    o.issued_ms, o.due_ms;
+    o.counts_from, o.issued_ms, o.due_ms;

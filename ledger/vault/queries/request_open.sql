@@ -6,4 +6,4 @@ insert into vault.rights_request as held (
 )
 values ($1, $2, 'erasure', 'requested', $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11)
 on conflict (controller_id, request_id) do update set kind = held.kind
-returning content_mac, xmax = 0 as fresh;
+returning content_mac, xmax = 0 as fresh, cardinality(subject_ids) = 0 as is_forgotten;

@@ -1,5 +1,5 @@
 -- These subjects are nobody from now on; the rows stay, so that no key is ever made for them again.
-insert into vault.subject (controller_id, subject_id, state, wrapped_key, key_epoch, blocked_by)
-select $1, unnest($2::uuid []), 'destroyed', null, 0, $3
+insert into vault.subject (controller_id, subject_id, state, wrapped_key, key_epoch)
+select $1, unnest($2::uuid []), 'destroyed', null, 0
 on conflict (controller_id, subject_id) do update
-set state = 'destroyed', wrapped_key = null, blocked_by = coalesce(vault.subject.blocked_by, excluded.blocked_by);
+set state = 'destroyed', wrapped_key = null;

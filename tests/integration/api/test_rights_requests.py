@@ -1,10 +1,13 @@
 """Rights requests over HTTP: written down, found again, and refused where nobody could carry them out."""
 
 import secrets
+import time
 from typing import Any
 
 import pytest
 
+from ledger.domain.deadlines import request_due
+from ledger.domain.moments import moment_text
 from tests.support.api import Answer, ApiUnderTest, api_under_test, new_email
 from tests.support.live import Live
 
@@ -74,17 +77,29 @@ async def test_another_controllers_request_and_a_missing_one_look_the_same(
 
 async def test_an_unproven_request_is_put_off_once_and_refused(api: ApiUnderTest, key: str) -> None:
     person = await known(api)
-    asked = await opened(api, key, person, identity="unproven", received_at="2026-01-31T10:00:00+01:00")
+    received_ms = time.time_ns() // 1_000_000 - 3 * 86_400_000
+    asked = await opened(api, key, person, identity="unproven", received_at=moment_text(received_ms))
     path = f"{REQUESTS}/{asked.body['request_id']}"
-    assert asked.body["due_at"] == "2026-02-28T22:59:59.999Z"
+    assert asked.body["due_at"] == moment_text(request_due(received_ms))
     extended = await api.post(f"{path}/extension", {"reason": "complex"}, key=key)
-    assert (extended.body["extended"], extended.body["due_at"]) == (True, "2026-04-30T21:59:59.999Z")
+    assert (extended.body["extended"], extended.body["due_at"]) == (
+        True,
+        moment_text(request_due(received_ms, extended=True)),
+    )
     again = await api.post(f"{path}/extension", {"reason": "many_requests"}, key=key)
     assert again.body["due_at"] == extended.body["due_at"]
     refused = await api.post(f"{path}/refusal", {"reason": "not_the_person"}, key=key)
     assert (refused.body["state"], refused.body["refusal"]) == ("refused", "not_the_person")
     late = await api.post(f"{path}/extension", {"reason": "complex"}, key=key)
     assert (late.status, late.code) == (409, "request_closed")
+
+
+async def test_a_request_is_not_put_off_after_the_day_on_which_it_was_due(api: ApiUnderTest, key: str) -> None:
+    person = await known(api)
+    asked = await opened(api, key, person, identity="unproven", received_at="2026-01-31T10:00:00+01:00")
+    assert asked.body["due_at"] == "2026-02-28T22:59:59.999Z"
+    late = await api.post(f"{REQUESTS}/{asked.body['request_id']}/extension", {"reason": "complex"}, key=key)
+    assert (late.status, late.code) == (409, "extension_too_late")
 
 
 async def test_requests_are_listed_newest_first_by_state_and_page(live: Live) -> None:

@@ -29,8 +29,8 @@ TABLES = (
 )  # fmt: skip
 _SUPPRESSION = """
 insert into suppression.suppression (
-    controller_id, pepper_epoch, digest, no_key, rank_ms, rank_seq, request_id, taken_ms
-) values ($1, 1, gen_random_uuid(), gen_random_uuid(), 5, 1, gen_random_uuid(), 7)
+    controller_id, pepper_epoch, digest, no_key, rank_ms, rank_seq
+) values ($1, 1, gen_random_uuid(), gen_random_uuid(), 5, 0)
 """
 _POSITION = """
 insert into vault.vault_position (log_id, generation, partition, controller_id, next_offset)

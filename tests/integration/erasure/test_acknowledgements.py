@@ -12,7 +12,7 @@ from ledger.erasure.holders import Holders, revoke
 from ledger.erasure.orders import give_anew
 from ledger.errors import Rejected
 from ledger.event_log.codec import encode
-from ledger.read_model import pool
+from ledger.read_model import pool, sql
 from ledger.sdk.holder_keys import HolderKeys
 from ledger.vault.directory import Controller
 from tests.support.events import envelope
@@ -107,6 +107,60 @@ async def test_what_is_not_erased_keeps_the_request_open_and_can_be_ordered_anew
     assert (await desk.row())["state"] == "acknowledged"
     with pytest.raises(Rejected, match="order_not_refused"):
         await give_anew(erasure.vault, erasure.controller.id, desk.order_id, now_ms())
+
+
+@pytest.mark.parametrize("required", [2, 3])
+async def test_a_success_without_the_evidence_that_is_demanded_is_shown_and_can_be_ordered_anew(
+    erasure: Erasure, required: int
+) -> None:
+    desk = await given(erasure, holder_of("crm", verification=required))
+    assert (await desk.take(outcome="nothing_held", found=0)).outcome == "taken"
+    row = await desk.row()
+    assert (row["state"], row["detail"], row["verification"]) == ("refused", "evidence_missing", 0)
+    assert row["contents"] is not None and await erasure.announced() == ["refused"]
+
+    await give_anew(erasure.vault, erasure.controller.id, desk.order_id, now_ms())
+    row = await desk.row()
+    assert (row["state"], row["detail"], row["counts_from"]) == ("pending", None, 2)
+    assert (await desk.take(evidence_digest=bytes(32))).outcome == "taken"
+    row = await desk.row()
+    assert (row["state"], row["verification"]) == ("acknowledged", 2)
+    assert (row["contents"] is None) == (required == 2), "the scan is still to come, and may find something"
+
+
+async def test_what_the_scan_goes_on_finding_can_be_ordered_anew_and_is_forgotten_once_it_is_clean(
+    erasure: Erasure,
+) -> None:
+    desk = await given(erasure, holder_of("crm", verification=3))
+    moment = now_ms()
+    assert (await desk.take(evidence_digest=bytes(32), done_at=moment)).outcome == "taken"
+    await give_anew(erasure.vault, erasure.controller.id, desk.order_id, now_ms())
+    row = await desk.row()
+    assert (row["state"], row["verification"], row["evidence_digest"]) == ("pending", 0, None)
+    await erasure.change(desk.order_id, "state = 'sent', attempts = 2")
+    assert (await desk.take(evidence_digest=bytes(32), done_at=moment)).outcome == "repeated"
+    assert (await desk.row())["state"] == "sent"
+    assert (await desk.take(evidence_digest=bytes(32), done_at=moment + 1)).outcome == "taken"
+    async with pool.borrowed(erasure.vault) as connection:
+        query = sql.load("order_verified", "ledger.vault.queries")
+        assert await connection.fetchval(query, erasure.controller.id, desk.order_id, now_ms()) == "erased"
+    row = await desk.row()
+    assert (row["state"], row["contents"]) == ("verified", None)
+    with pytest.raises(Rejected, match="order_not_refused"):
+        await give_anew(erasure.vault, erasure.controller.id, desk.order_id, now_ms())
+
+
+async def test_no_refusal_from_before_the_order_was_given_anew_counts_again(erasure: Erasure) -> None:
+    desk = await given(erasure)
+    moments = [now_ms(), now_ms() + 1]
+    for moment in moments:
+        assert (await desk.take(outcome="refused", detail="legal_claim", done_at=moment)).outcome == "taken"
+        await give_anew(erasure.vault, erasure.controller.id, desk.order_id, now_ms())
+        for old in moments[: moments.index(moment) + 1]:
+            replayed = await desk.take(outcome="refused", detail="legal_claim", done_at=old)
+            assert replayed == Taken("repeated", None, erasure.request_id)
+            assert (await desk.row())["state"] == "pending"
+    assert (await desk.take()).outcome == "taken"
 
 
 async def test_what_was_never_ordered_or_is_another_holders_is_refused(erasure: Erasure) -> None:

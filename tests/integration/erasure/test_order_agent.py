@@ -60,7 +60,7 @@ async def test_the_worker_sends_orders_takes_answers_and_verifies(
             )
         )
         list_holder = ledger.holder(await on_stack.register("list"), tmp_path / "list-memory")
-        list_holder.erases(lambda person: Erased(found=1))
+        list_holder.erases(lambda person: Erased(found=1, evidence=b"deleted"))
         worker = stack.start_reactions()
 
         async def all_done() -> bool:

@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from ledger.domain.identifiers import email, phone
 from ledger.erasure.acknowledgements import Taken
+from ledger.erasure.orders import give_anew
 from ledger.errors import ConfigurationError, NotFound
 from ledger.event_log.broker import administering
 from ledger.event_log.compacted_topic import ROLLER_KEY, CompactedTopic, scan_topic
@@ -89,9 +90,10 @@ async def test_a_mailing_list_in_a_compacted_topic_is_erased_and_the_ledger_sees
         assert [taken.outcome for taken in await ledger.take_answers()] == ["taken"]
         row = await ordered.row(order_id)
         assert (row["state"], row["verification"], row["found"]) == ("acknowledged", 2, 1)
+        assert row["contents"] is not None and await ledger.send_again(order_id) == 0
         assert await ledger.verify() == 1
     row = await ordered.row(order_id)
-    assert (row["state"], row["verification"]) == ("verified", 3)
+    assert (row["state"], row["verification"], row["contents"]) == ("verified", 3, None)
     assert await ordered.announced() == ["acknowledged", "verified"]
     found = await scan_topic(stack.bootstrap, topic, [*ordered.subject_ids, *others])
     assert found.values.keys() == set(others)
@@ -113,7 +115,7 @@ async def test_a_topic_with_tombstones_by_the_ledger_is_verified(
     async with ledger_side(ordered, stack.bootstrap) as ledger:
         if method == "both":
             holder = ledger.holder(await ordered.register("list"), tmp_path / "memory")
-            holder.erases(lambda person: NothingHeld())
+            holder.erases(lambda person: NothingHeld(evidence=b"the ledger was quicker"))
         assert await ledger.send() == 1
         assert await ledger.send() == 0
         if method == "both":
@@ -200,6 +202,31 @@ async def test_an_order_that_fails_is_tried_until_it_succeeds_and_holds_up_no_ot
             await until(both_answered)
     assert tries.count(first) == 4 and tries.count(other) == 1
     assert tries.index(other) < len(tries) - 1
+
+
+async def test_a_holder_that_forgot_its_evidence_acts_again_when_the_order_is_given_anew(
+    stack: Any, ordered: Erasure, tmp_path: Path
+) -> None:
+    keys = await ordered.register("crm")
+    order_id = await ordered.order(holder_of("crm", verification=2), ANNA)
+    answers = [Erased(found=1), NothingHeld(evidence=b"DELETE 0")]
+    async with ledger_side(ordered, stack.bootstrap) as ledger:
+        holder = ledger.holder(keys, tmp_path / "memory")
+        holder.erases(lambda person: answers.pop(0))
+        await ledger.send()
+        assert await holder.run_once() == 1
+        await ledger.take_answers()
+        row = await ordered.row(order_id)
+        assert (row["state"], row["detail"]) == ("refused", "evidence_missing")
+        assert await ledger.send_again(order_id) == 0, "it waits for somebody to look into it"
+
+        await give_anew(ordered.vault, ordered.controller.id, order_id, now_ms())
+        assert await ledger.send() == 1
+        assert await holder.run_once() == 1
+        assert [taken.outcome for taken in await ledger.take_answers()] == ["taken"]
+    row = await ordered.row(order_id)
+    assert (row["state"], row["verification"], row["outcome"]) == ("acknowledged", 2, "nothing_held")
+    assert row["contents"] is None and answers == []
 
 
 async def test_a_record_that_is_no_order_of_the_ledgers_is_passed_over(

@@ -106,6 +106,8 @@ async def test_topics_keep_the_brokers_time_and_live_events_for_ever(stack: Any)
         assert found.topics[names[lane]].settings["retention.ms"] == "-1"
         assert found.topics[names[lane]].settings["retention.bytes"] == "-1"
     assert found.topics[names[Lane.EVIDENCE]].settings["retention.ms"] == str(30 * 86_400_000)
+    # So that what was deleted behind the reader leaves the disks as well.
+    assert found.topics[names[Lane.EVIDENCE]].settings["segment.ms"] == "3600000"
     assert found.topics[topics.HEARTBEAT_TOPIC].settings["retention.ms"] == "3600000"
     assert [found.topics[names[lane]].partitions for lane in Lane] == [3, 3, 1, 3]
 

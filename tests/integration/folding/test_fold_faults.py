@@ -11,7 +11,11 @@ from tests.integration.folding.test_fold_worker import acts
 from tests.support.folding import LogUnderTest, is_frozen, until
 from tests.support.log_records import grant, subject, withdrawal
 
-STEPS = ("after_fetch", "after_cas", "inside_copy", "before_commit", "after_commit")
+STEPS = (
+    "inside_copy",
+    "after_commit",
+    *(pytest.param(step, marks=pytest.mark.faults) for step in ("after_fetch", "after_cas", "before_commit")),
+)
 
 
 def at(failpoint: str) -> dict[str, str]:
@@ -31,7 +35,7 @@ async def test_a_worker_killed_at_any_step_of_a_batch_loses_nothing_and_doubles_
     await wide_log.assert_nothing_lost_and_nothing_double()
 
 
-@pytest.mark.parametrize("step", ["after_cas", "inside_copy"])
+@pytest.mark.parametrize("step", [pytest.param("after_cas", marks=pytest.mark.faults), "inside_copy"])
 async def test_a_worker_frozen_in_its_transaction_is_replaced_and_its_late_commit_changes_nothing(
     log: LogUnderTest, step: str
 ) -> None:
@@ -53,6 +57,7 @@ async def test_a_worker_frozen_in_its_transaction_is_replaced_and_its_late_commi
     await log.assert_nothing_lost_and_nothing_double()
 
 
+@pytest.mark.faults
 async def test_a_worker_frozen_between_batches_is_replaced_and_joins_again(wide_log: LogUnderTest) -> None:
     first = wide_log.start_fold()
     second = wide_log.start_fold()

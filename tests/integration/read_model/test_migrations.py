@@ -67,9 +67,9 @@ DATA = {
         insert into vault.evidence select 1, sha256('x'), subject_id, 'x', 1 from vault.subject;
     """,
     "0003_suppression": """
-        insert into suppression.suppression (controller_id, pepper_epoch, digest, no_key, rank_ms, rank_seq, request_id, taken_ms)
-        values (1, 1, gen_random_uuid(), gen_random_uuid(), 1, 0, gen_random_uuid(), 1);
-        insert into suppression.erased_before values (1, 1, gen_random_uuid(), 1, gen_random_uuid());
+        insert into suppression.suppression (controller_id, pepper_epoch, digest, no_key, rank_ms, rank_seq)
+        values (1, 1, gen_random_uuid(), gen_random_uuid(), 1, 0);
+        insert into suppression.erased_before values (1, 1, gen_random_uuid(), 1);
     """,
     "0001_vault": """
         insert into vault.subject (controller_id, subject_id, wrapped_key, key_epoch) values (1, gen_random_uuid(), 'x', 1);

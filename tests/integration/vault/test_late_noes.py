@@ -9,7 +9,7 @@ from ledger.domain.identifiers import email
 from ledger.errors import Unavailable
 from ledger.read_model import pool
 from ledger.vault.directory import Controller, Directory, SubjectState
-from ledger.vault.late_noes import LateNoes, late_ends
+from ledger.vault.late_noes import AT_ONCE, WAIT_SECONDS, LateNoes, late_ends
 
 
 @pytest.fixture
@@ -67,3 +67,26 @@ async def test_an_append_that_failed_is_not_noted(vault: Any, controller: Contro
         async with LateNoes(vault).held(controller.id, anna):
             raise Unavailable("log_unavailable")
     assert await ends(vault, controller, anna) == {}
+
+
+async def test_a_log_that_stalls_leaves_the_vault_to_everybody_else(
+    vault: Any, directory: Directory, controller: Controller
+) -> None:
+    """However many people under erasure say no meanwhile; they are told to say it again."""
+    people = [email(f"person-{number}@example.se") for number in range(AT_ONCE + 3)]
+    entries = [entry for who in people for entry in await directory.resolve(controller, [who])]
+    noes, acknowledged = LateNoes(vault), asyncio.Event()
+
+    async def taken(subject_id: bytes) -> None:
+        async with noes.held(controller.id, subject_id):
+            await acknowledged.wait()
+
+    tasks = [asyncio.create_task(taken(entry.subject_id)) for entry in entries]
+    _, waiting = await asyncio.wait(tasks, timeout=2 * WAIT_SECONDS)
+    acknowledged.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    refused = [one for one in outcomes if isinstance(one, Unavailable)]
+    assert {(one.code, one.retryable) for one in refused} == {("overloaded", True)}
+    assert (len(waiting), len(refused)) == (AT_ONCE, 3)
+    # What was held is free again.
+    await asyncio.gather(*(taken(entry.subject_id) for entry in entries))

@@ -61,7 +61,7 @@ def test_invoices_are_kept_to_the_end_of_the_seventh_year_and_the_rest_is_erased
     catalogue: Catalogue,
 ) -> None:
     kept = INVOICES.get(catalogue.controller.name, ("invoices",))
-    found = assess(catalogue, (), {"bookkeeping": FEBRUARY}, MAY, hold_ends)
+    found = assess(catalogue, (), {"bookkeeping": FEBRUARY}, MAY, MAY, hold_ends)
     assert tuple(sorted(held.category for held in found.held)) == kept
     assert {moment_text(held.until_ms) for held in found.held} == {"2032-12-31T22:59:59.999Z"}
     assert not found.refused and "marketing" in found.erased
@@ -71,7 +71,7 @@ def test_invoices_are_kept_to_the_end_of_the_seventh_year_and_the_rest_is_erased
 
 def test_a_request_about_nothing_but_invoices_is_refused(catalogue: Catalogue) -> None:
     kept = INVOICES.get(catalogue.controller.name, ("invoices",))
-    assert assess(catalogue, kept, {"bookkeeping": FEBRUARY}, MAY, hold_ends).refused
+    assert assess(catalogue, kept, {"bookkeeping": FEBRUARY}, MAY, MAY, hold_ends).refused
 
 
 def test_a_holder_that_is_a_recipient_is_one_that_purposes_name(catalogue: Catalogue) -> None:

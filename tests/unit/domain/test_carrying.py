@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from ledger.domain.carrying import CarriedNo, Match, carried_events, erased_before, is_overtaken, kept_noes
+from ledger.domain.carrying import (
+    CarriedNo,
+    Match,
+    carried_events,
+    erased_before,
+    is_overtaken,
+    kept_noes,
+    told_by_the_day,
+)
 from ledger.domain.envelope import Capture, Coordinates, Lane, Scope, Voice
 from ledger.domain.events import ErasureCarried, PreferenceSet, SuppressionCarried
 from ledger.domain.ranks import Record
@@ -83,7 +91,7 @@ def test_no_moment_points_at_the_record_that_said_it() -> None:
     # Two noes of one day and scope are the same event.
     assert noes_in(match(*opted_out(Scope(channel="email"), offset=OFFSET + 1))) == [no]
     found = erased_before([Match((), ERASED_MS)])
-    assert found is not None and found % HOUR_MS == 0 and ERASED_MS <= found < ERASED_MS + HOUR_MS
+    assert found is not None and found % DAY_MS == 0 and ERASED_MS <= found < ERASED_MS + DAY_MS
 
 
 def test_a_stranger_carries_nothing() -> None:
@@ -113,4 +121,6 @@ def test_an_old_yes_and_an_unproved_one_out_of_a_file_are_overtaken(
 def test_of_noes_of_one_scope_the_latest_is_kept() -> None:
     early, late = opted_out(Scope(channel="email")), opted_out(Scope(channel="email"), offset=OFFSET + 1)
     (kept,) = kept_noes((*late, *early))
-    assert isinstance(kept, CarriedNo) and kept.rank_seq == late[0].rank.seq
+    assert isinstance(kept, CarriedNo)
+    # By the day, and without the place of its record.
+    assert (kept.rank_ms, kept.rank_seq) == (told_by_the_day(late[0].rank.ms), 0)

@@ -240,3 +240,12 @@ def test_a_first_no_after_an_erasure_allows_nothing_else() -> None:
     assert history.ask("offers").reason == "no_events"
     history.grant(2 * HOUR, channel="phone")
     assert history.ask("offers").reason == "legitimate_interests"
+
+
+def test_what_is_erased_but_for_what_is_held_is_everything_also_for_a_use_without_categories(history: History) -> None:
+    history.grant(0, "sharing", None, recipient="acme")
+    history.catalogue = small_catalogue("example")
+    kept = HeldCategory(hold="invoices", category="contact", until_ms=NOON + 48 * HOUR)
+    assert history.ask()
+    erase(history, HOUR, "behaviour", held=(kept,))
+    assert history.ask().reason == "erased"

@@ -77,13 +77,13 @@ def test_a_hold_ends_with_the_last_hour_of_its_last_day() -> None:
 
 
 def test_everything_goes_when_nothing_is_kept() -> None:
-    found = assess(catalogue(books()), (), {}, NOON, hold_ends)
+    found = assess(catalogue(books()), (), {}, NOON, NOON, hold_ends)
     assert (found.is_whole, found.erased, found.held, found.refused) == (True, (), (), False)
-    assert assess(None, (), {}, NOON, hold_ends).is_whole
+    assert assess(None, (), {}, NOON, NOON, hold_ends).is_whole
 
 
 def test_a_hold_keeps_its_categories_and_the_identity() -> None:
-    found = assess(catalogue(books()), (), {"books": NOON}, NOON, hold_ends)
+    found = assess(catalogue(books()), (), {"books": NOON}, NOON, NOON, hold_ends)
     assert (found.is_whole, found.refused) == (False, False)
     assert "contact" not in found.erased and found.erased
     (held,) = found.held
@@ -92,29 +92,29 @@ def test_a_hold_keeps_its_categories_and_the_identity() -> None:
 
 
 def test_a_hold_that_applies_to_everybody_counts_from_the_request() -> None:
-    found = assess(catalogue(books(applies="always")), (), {}, NOON, hold_ends)
+    found = assess(catalogue(books(applies="always")), (), {}, NOON, NOON, hold_ends)
     assert [held.until_ms for held in found.held] == [hold_ends(books(), NOON)]
 
 
 def test_a_hold_that_has_ended_keeps_nothing() -> None:
     long_ago = at("2001-01-01 00:00")
-    assert assess(catalogue(books()), (), {"books": long_ago}, NOON, hold_ends).is_whole
+    assert assess(catalogue(books()), (), {"books": long_ago}, NOON, NOON, hold_ends).is_whole
 
 
 def test_of_two_holds_the_longer_keeps() -> None:
     found = assess(
-        catalogue(books(), books(id="tax", years=10)), (), {"books": NOON, "tax": NOON}, NOON, hold_ends
+        catalogue(books(), books(id="tax", years=10)), (), {"books": NOON, "tax": NOON}, NOON, NOON, hold_ends
     )
     assert [held.hold for held in found.held] == ["tax"]
 
 
 def test_a_request_for_what_is_kept_alone_is_refused() -> None:
-    found = assess(catalogue(books()), ("contact",), {"books": NOON}, NOON, hold_ends)
+    found = assess(catalogue(books()), ("contact",), {"books": NOON}, NOON, NOON, hold_ends)
     assert (found.refused, found.erased) == (True, ())
 
 
 def test_a_request_for_a_category_never_erases_the_identity() -> None:
-    found = assess(catalogue(books()), ("behaviour",), {"books": NOON}, NOON, hold_ends)
+    found = assess(catalogue(books()), ("behaviour",), {"books": NOON}, NOON, NOON, hold_ends)
     assert (found.is_whole, found.erased, found.held) == (False, ("behaviour",), ())
 
 

@@ -4,6 +4,8 @@ import asyncio
 import os
 import stat
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ def order(
         "issued_at": now_ms(),
         "due_at": now_ms() + 1_000_000,
         "attempt": 1,
+        "counts_from": 1,
         "key_id": key_id(public),
         "sealed": seal_contents(public, contents, controller="klingit", holder="crm", order_id=order_id),
         "signature": UNSIGNED,
@@ -126,6 +129,14 @@ async def test_what_was_refused_is_asked_again_at_the_next_sending_but_not_at_a_
     assert len(stage.called) == 2
 
 
+async def test_an_order_that_is_given_anew_is_carried_out_anew_though_it_was_answered(stage: Stage) -> None:
+    stage.answers = [Erased(found=1), Erased(found=0, evidence=b"log")]
+    for attempt, counts_from in ((1, 1), (2, 1), (3, 3), (3, 3), (4, 3), (1, 1)):
+        await stage.desk.take(order(attempt=attempt, counts_from=counts_from), stage.send)
+    assert len(stage.called) == 2
+    assert [m.evidence_digest is not None for m in stage.messages()] == [False, False, True, True, True, True]
+
+
 async def test_one_order_that_comes_twice_at_once_is_carried_out_once(stage: Stage) -> None:
     await asyncio.gather(*(stage.desk.take(order(), stage.send) for _ in range(5)))
     assert len(stage.called) == 1 and len(stage.sent) == 5
@@ -179,7 +190,46 @@ async def test_with_new_keys_old_answers_are_signed_anew(tmp_path: Path) -> None
 async def test_a_person_who_cannot_be_found_here_is_not_looked_for(stage: Stage) -> None:
     await stage.desk.take(order(OrderContents()), stage.send)
     assert stage.called == []
-    assert [message.outcome for message in stage.messages()] == ["nothing_held"]
+    (message,) = stage.messages()
+    assert (message.outcome, message.evidence_digest is None) == ("nothing_held", False)
+
+
+class KafkaThatTakesNothing(Holder):
+    """Lets the holder in, and then no answer comes through."""
+
+    @asynccontextmanager
+    async def _topic(self) -> AsyncIterator[Any]:
+        yield self
+
+    async def send(self, order_id: bytes, acknowledgement: bytes) -> None:
+        raise Unavailable("log_unavailable", cause="KafkaTimeoutError")
+
+
+async def test_a_kafka_that_takes_nothing_is_asked_less_and_less_and_the_log_says_what_is_wrong(
+    tmp_path: Path, caplog: Any, monkeypatch: Any
+) -> None:
+    first = Stage(tmp_path)
+    first.kafka_is_away = True
+    with pytest.raises(Unavailable):
+        await first.desk.take(order(), first.send)
+    await first.memory.close()
+    monkeypatch.setattr("ledger.sdk.holder.FIRST_WAIT_SECONDS", 0.1)
+    holder = KafkaThatTakesNothing(
+        controller="klingit",
+        keys=KEYS,
+        order_key=verify_key_of(LEDGER_KEY),
+        bootstrap="localhost:9",
+        memory=tmp_path / "memory.sqlite3",
+    )
+    holder.erases(first.forget)
+    running = asyncio.create_task(holder.run())
+    await asyncio.sleep(0.5)
+    holder.stop()
+    await running
+    told = [record.getMessage() for record in caplog.records if record.name == "ledger.sdk.holder"]
+    assert told[:3] == [
+        f"the holder waits {wait} s: log_unavailable (KafkaTimeoutError)" for wait in ("0.1", "0.2", "0.4")
+    ]
 
 
 async def test_a_plain_function_runs_beside_the_loop(tmp_path: Path) -> None:

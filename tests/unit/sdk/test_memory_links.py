@@ -4,7 +4,7 @@ import pytest
 
 from ledger.domain.linking import MAX_GROUP
 from ledger.errors import Conflict
-from ledger.sdk import account, email
+from ledger.sdk import account, email, subject_id
 from ledger.sdk.testing import InMemoryLedger
 from tests.support.catalogue import small_catalogue
 
@@ -19,7 +19,10 @@ async def test_who_is_linked_is_erased_together() -> None:
         linked = await ledger.link(ANNA, MEMBER, verified=True)
         request = await ledger.request_erasure(ANNA)
         assert request.state == "complete"
-        assert sorted(request.subject_ids) == sorted([linked.subject_id, linked.other_subject_id])
+        # Nobody is told any more whom it was about.
+        assert request.subject_ids == ()
+        for gone in (linked.subject_id, linked.other_subject_id):
+            assert (await ledger.check(subject_id(gone), **WITHDRAWN)).reason == "erased"
         for person in (ANNA, MEMBER):
             assert (await ledger.check(person, **WITHDRAWN)).reason == "subject_unknown"
 
