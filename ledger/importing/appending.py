@@ -14,14 +14,13 @@ from ledger.event_log.producer import Appended, Appender, Attempt
 from ledger.event_log.topic_table import topic_name
 from ledger.importing.acts import Pending
 from ledger.importing.people import People
+from ledger.vault import late_noes
 from ledger.vault.directory import SubjectState
 
 __all__ = ["GrownOld", "LogWriter", "Placed"]
 
 APPEND_TIMEOUT_SECONDS: Final = 180.0
 """Three times the deadline of one attempt: a broker that restarts does not end an import."""
-LATE_AT_ONCE: Final = 2
-"""Each holds a connection of the vault until its record is acknowledged; the others are for resolving."""
 
 
 class Placed(NamedTuple):
@@ -33,7 +32,8 @@ class Placed(NamedTuple):
 
 
 class GrownOld(Exception):
-    """An attempt would begin under a subject id that was resolved too long ago, or that was erased since."""
+    """An attempt would begin, or was acknowledged, under a subject id that was resolved too long ago, or that was
+    erased since."""
 
     def __init__(self, line: int) -> None:
         super().__init__(line)
@@ -47,16 +47,21 @@ class LogWriter:
         self._people = people
         self._appender = appender
         self._log = log
-        self._late = asyncio.Semaphore(LATE_AT_ONCE)
+        # Waited for here, for as long as it takes: a batch may be all of people under erasure.
+        self._late = asyncio.Semaphore(late_noes.AT_ONCE)
 
     async def append(self, placed: Placed, use_until: float) -> Appended:
         """The place of the event, once all in-sync replicas have it.
 
-        No attempt begins after ``use_until`` (``seconds_since_boot``): then :class:`GrownOld` is raised, and the
-        person must be asked for anew (races.md, D3). Raises ``Unavailable(log_unavailable)`` after three minutes.
+        No attempt begins after ``use_until`` (``seconds_since_boot``), and what is acknowledged after it counts for
+        nothing: then :class:`GrownOld` is raised, and the person must be asked for anew (races.md, D3). Raises ``Unavailable(log_unavailable)`` after three minutes.
         """
         if not placed.is_late:
-            return await self._append(placed, use_until)
+            appended = await self._append(placed, use_until)
+            if seconds_since_boot() > use_until:
+                # This process may have stood still before the record was sent, and the erasure not have waited for it.
+                raise GrownOld(placed.line)
+            return appended
         async with self._late, self._people.held(placed.pending.subject_id) as subject:
             if subject.state is SubjectState.DESTROYED:
                 raise GrownOld(placed.line)

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from ledger.erasure.following import Follower
+from ledger.erasure.restoring import Restorer
 from ledger.errors import NotFound, Unavailable
 from ledger.event_log.log_info import LogInfo, read_log_info
 from ledger.event_log.producer import Appender
@@ -49,8 +51,9 @@ class Place(NamedTuple):
 async def opened(services: Services, controller: str) -> AsyncIterator[Place]:
     """The place for the length of the block. Erasures wait for this producer from before it resolves anybody.
 
-    Raises ``NotFound(controller_unknown)``, ``Unavailable`` (``log_not_ready``, ``log_unavailable``,
-    ``postgres_unavailable``), ``ConfigurationError`` for a secret that is missing or another database's.
+    The vault knows by then every erasure that is on the log, whatever backup it came from (races.md, D32). Raises
+    ``NotFound(controller_unknown)``, ``Unavailable`` (``log_not_ready``, ``log_unavailable``,
+    ``postgres_unavailable``, ``vault_catching_up`` for a log that cannot be followed), ``ConfigurationError`` for a secret that is missing or another database's.
     """
     loaded = secrets.load(*services.secret_files)
     found = await _introduced(services, loaded, controller)
@@ -61,6 +64,7 @@ async def opened(services: Services, controller: str) -> AsyncIterator[Place]:
         services.vault_dsn, application_name="ledger-import", size=VAULT_CONNECTIONS, stateless=True
     )
     try:
+        await _follow(services, vault, found["id"])
         async with Appender(
             services.bootstrap, client_id="ledger-import", deadline_s=services.append_seconds
         ) as appender:
@@ -70,6 +74,18 @@ async def opened(services: Services, controller: str) -> AsyncIterator[Place]:
     finally:
         # Terminated and not closed: an import that is broken off does not wait for a statement of its own.
         vault.terminate()
+
+
+async def _follow(services: Services, vault: Any, controller_id: int) -> None:
+    """Returns when the vault has followed the log to the end it has now."""
+    connections = await pool.create_read_pool(services.dsn, application_name="ledger-import", size=1)
+    try:
+        async with Follower(services.bootstrap, vault, connections, Restorer(vault)) as follower:
+            await follower.catch_up()
+            if controller_id in follower.broken:
+                raise Unavailable("vault_catching_up", cause=follower.broken[controller_id])
+    finally:
+        connections.terminate()
 
 
 async def _introduced(services: Services, loaded: secrets.Secrets, controller: str) -> Any:

@@ -5,7 +5,7 @@ made on the way (one object per row and column is what the fold would pay for it
 """
 
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -99,14 +99,21 @@ async def connect(
 
 
 async def create_pool(
-    dsn: str, *, application_name: str, schema: str | None = None, size: int = 4, stateless: bool = False
+    dsn: str,
+    *,
+    application_name: str,
+    schema: str | None = None,
+    size: int = 4,
+    stateless: bool = False,
+    on_connect: Callable[[Any], Awaitable[None]] | None = None,
 ) -> "asyncpg.Pool[asyncpg.Record]":
     """A pool of at most ``size`` connections for readers and writers; the caller closes it.
 
     ``stateless``: nobody leaves settings, locks or cursors behind, so connections are returned without a round trip.
+    ``on_connect`` is awaited with each new connection before anybody gets it.
     """
     kind = StatelessConnection if stateless else asyncpg.Connection
-    return await _pool(dsn, application_name, schema, size, kind, {})
+    return await _pool(dsn, application_name, schema, size, kind, {}, on_connect)
 
 
 async def create_read_pool(
@@ -153,10 +160,17 @@ async def _pool(
     size: int,
     connection_class: type["asyncpg.Connection[asyncpg.Record]"],
     extra_settings: dict[str, str],
+    on_connect: Callable[[Any], Awaitable[None]] | None = None,
 ) -> "asyncpg.Pool[asyncpg.Record]":
     settings = (
         _server_settings(application_name, schema, LOCK_TIMEOUT_MS, STATEMENT_TIMEOUT_MS) | extra_settings
     )
+
+    async def begin(connection: Any) -> None:
+        await _ids_as_bytes(connection)
+        if on_connect is not None:
+            await on_connect(connection)
+
     with translated():
         return await asyncpg.create_pool(
             dsn,
@@ -165,7 +179,7 @@ async def _pool(
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
             connection_class=connection_class,
-            init=_ids_as_bytes,
+            init=begin,
             server_settings=settings,
         )
 

@@ -6,14 +6,20 @@ appends for somebody who is blocked, and notes how far that reached; the erasure
 destroy before the fold has passed what is noted there.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from ledger.errors import Unavailable
 from ledger.read_model import pool, sql
 from ledger.vault.directory import SubjectState
 
-__all__ = ["HeldSubject", "LateNoes", "late_ends"]
+__all__ = ["AT_ONCE", "HeldSubject", "LateNoes", "late_ends"]
+
+AT_ONCE: Final = 2
+"""Each holds a connection of the vault until its record is acknowledged; the others are for everybody else."""
+WAIT_SECONDS: Final = 1.0
 
 _QUERIES: Final = "ledger.vault.queries"
 
@@ -32,20 +38,30 @@ class HeldSubject:
 
 
 class LateNoes:
-    """Holds subjects that are blocked, through the pool of the vault."""
+    """Holds subjects that are blocked, through the pool of the vault, a few at once: a log that stalls must not take
+    the vault's connections from those who need no log."""
 
     def __init__(self, vault: Any) -> None:
         self._vault = vault
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     @asynccontextmanager
     async def held(self, controller_id: int, subject_id: bytes) -> AsyncIterator[HeldSubject]:
         """The subject, which nobody blocks or destroys before the block ends. What is noted is durable after it.
 
-        Raises ``Unavailable`` when another holds it for longer than a few seconds.
+        Raises ``Unavailable`` when another holds it for longer than a few seconds, and ``Unavailable(overloaded)``
+        when as many as may are held for longer than one.
         """
-        async with pool.borrowed(self._vault) as connection, connection.transaction():
-            state = await connection.fetchval(sql.load("subject_hold", _QUERIES), controller_id, subject_id)
-            yield HeldSubject(connection, controller_id, subject_id, SubjectState(state))
+        try:
+            await asyncio.wait_for(self._places.acquire(), WAIT_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable("overloaded") from error
+        try:
+            async with pool.borrowed(self._vault) as connection, connection.transaction():
+                state = await connection.fetchval(sql.load("subject_hold", _QUERIES), controller_id, subject_id)
+                yield HeldSubject(connection, controller_id, subject_id, SubjectState(state))
+        finally:
+            self._places.release()
 
 
 async def late_ends(connection: Any, controller_id: int, subject_ids: Sequence[bytes]) -> dict[bytes, int]:

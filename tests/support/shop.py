@@ -1,7 +1,6 @@
 """A controller with the small catalogue on real services, and an operator's shell for ``ledger list import``."""
 
 import json
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
