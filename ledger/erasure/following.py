@@ -19,7 +19,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from ledger.domain.envelope import Lane
 from ledger.domain.erasure_events import ErasureAdvanced, ErasureRequested, SubjectBlocked, SubjectErased
 from ledger.erasure.restoring import Restorer
-from ledger.errors import MalformedRecord
+from ledger.errors import MalformedRecord, Unavailable
 from ledger.event_log import codec
 from ledger.event_log.broker import translated
 from ledger.event_log.schemas import load
@@ -54,12 +54,15 @@ class _Place(NamedTuple):
 
 
 class Follower:
-    """Follows every controller's live lane, from the positions in the vault. An async context manager.
+    """Follows every controller's live lane, or of one ``only``, from the positions in the vault. An async context manager.
 
     ``connections`` is a pool of the read model, ``vault`` one of the vault.
     """
 
-    def __init__(self, bootstrap: str, vault: Any, connections: Any, restorer: Restorer) -> None:
+    def __init__(
+        self, bootstrap: str, vault: Any, connections: Any, restorer: Restorer, *, only: str | None = None
+    ) -> None:
+        self._only = only
         self._vault = vault
         self._connections = connections
         self._restorer = restorer
@@ -108,7 +111,7 @@ class Follower:
                 Controller(row["id"], row["name"]), row["log_id"], row["generation"], number
             )
             for row in rows
-            if row["state"] == "ready"
+            if row["state"] == "ready" and self._only in (None, row["name"])
             for number in range(row["partitions"])
         }
         if time.monotonic() - self._broken_at > BROKEN_SECONDS:
@@ -133,7 +136,7 @@ class Follower:
         for at, place in fresh.items():
             if at not in ends:
                 self._give_up(place.controller, "topic_missing")
-            elif not begins[at] <= positions[at] <= max(ends[at], 1):
+            elif not begins[at] <= positions[at] <= ends[at]:
                 self._give_up(place.controller, "log_truncated")
         self._places |= fresh
         self._positions |= positions
@@ -161,24 +164,31 @@ class Follower:
                 fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await self._consumer.getmany(
                     timeout_ms=wait_ms, max_records=FETCH_RECORDS
                 )
-        except OffsetOutOfRangeError as error:
-            for at in error.args[0]:
+        except Unavailable as error:
+            if not isinstance(error.__cause__, OffsetOutOfRangeError):
+                raise
+            for at in error.__cause__.args[0]:
                 self._give_up(self._places[at].controller, "log_truncated")
             self._assign()
             return 0
         passed = 0
         for at, records in fetched.items():
-            passed += await self._follow_partition(at, records)
+            for record in records:
+                await self._follow_record(self._places[at], record)
+            passed += await self._note(at)
+        if not fetched and wait_ms:
+            # A transaction's marker at the end of a lane takes an offset and is no record.
+            for at in self._places:
+                passed += await self._note(at)
         return passed
 
-    async def _follow_partition(self, at: TopicPartition, records: Sequence[ConsumerRecord]) -> int:
+    async def _note(self, at: TopicPartition) -> int:
+        """Writes down how far a partition was followed; returns by how much more than before."""
         place = self._places[at]
-        next_offset = self._positions[at]
-        for record in records:
-            await self._follow_record(place, record)
-            next_offset = record.offset + 1
+        with translated():
+            next_offset: int = await self._consumer.position(at)
         passed = next_offset - self._positions[at]
-        if passed:
+        if passed > 0:
             async with pool.borrowed(self._vault) as connection:
                 await connection.execute(
                     sql.load("vault_position_advance", _QUERIES),

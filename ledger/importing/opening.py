@@ -64,7 +64,7 @@ async def opened(services: Services, controller: str) -> AsyncIterator[Place]:
         services.vault_dsn, application_name="ledger-import", size=VAULT_CONNECTIONS, stateless=True
     )
     try:
-        await _follow(services, vault, found["id"])
+        await _follow(services, vault, Controller(found["id"], controller))
         async with Appender(
             services.bootstrap, client_id="ledger-import", deadline_s=services.append_seconds
         ) as appender:
@@ -76,14 +76,16 @@ async def opened(services: Services, controller: str) -> AsyncIterator[Place]:
         vault.terminate()
 
 
-async def _follow(services: Services, vault: Any, controller_id: int) -> None:
+async def _follow(services: Services, vault: Any, controller: Controller) -> None:
     """Returns when the vault has followed the log to the end it has now."""
     connections = await pool.create_read_pool(services.dsn, application_name="ledger-import", size=1)
     try:
-        async with Follower(services.bootstrap, vault, connections, Restorer(vault)) as follower:
+        async with Follower(
+            services.bootstrap, vault, connections, Restorer(vault), only=controller.name
+        ) as follower:
             await follower.catch_up()
-            if controller_id in follower.broken:
-                raise Unavailable("vault_catching_up", cause=follower.broken[controller_id])
+            if controller.id in follower.broken:
+                raise Unavailable("vault_catching_up", cause=follower.broken[controller.id])
     finally:
         connections.terminate()
 

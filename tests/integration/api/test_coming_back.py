@@ -75,6 +75,7 @@ async def test_an_old_yes_is_refused_and_an_old_no_taken(
     assert later.status == 201, later
 
 
+@pytest.mark.faults
 async def test_a_log_that_is_away_hands_out_nobody_who_comes_back(stack: Stack) -> None:
     proxy, bootstrap = stack.kafka_proxy()
     try:

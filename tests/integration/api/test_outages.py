@@ -3,6 +3,8 @@
 import asyncio
 import uuid
 
+import pytest
+
 from tests.support.api import ApiUnderTest, api_under_test, new_email, until
 from tests.support.catalogue import small_catalogue
 from tests.support.services import Stack
@@ -21,6 +23,7 @@ async def opened(api: ApiUnderTest, stack: Stack) -> str:
     return person
 
 
+@pytest.mark.faults
 async def test_without_postgres_every_check_denies_as_unavailable_until_it_is_back(stack: Stack) -> None:
     proxy, dsn = stack.postgres_proxy()
     try:

@@ -13,8 +13,10 @@ from tests.support.log_records import grant, subject, withdrawal
 
 STEPS = (
     "inside_copy",
-    "after_commit",
-    *(pytest.param(step, marks=pytest.mark.faults) for step in ("after_fetch", "after_cas", "before_commit")),
+    *(
+        pytest.param(step, marks=pytest.mark.faults)
+        for step in ("after_fetch", "after_cas", "before_commit", "after_commit")
+    ),
 )
 
 
@@ -86,6 +88,7 @@ async def test_partitions_are_shared_and_handed_over_under_load(wide_log: LogUnd
     await wide_log.assert_nothing_lost_and_nothing_double()
 
 
+@pytest.mark.faults
 async def test_a_record_that_ends_the_process_is_set_aside_after_counted_starts(log: LogUnderTest) -> None:
     for number in range(3):
         await log.append(subject(number), withdrawal(controller=log.controller))

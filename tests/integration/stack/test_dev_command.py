@@ -94,6 +94,7 @@ def test_commands_find_the_stack_by_its_env_file(state: Path) -> None:
     assert "0 applied now" in migrated.stdout
 
 
+@pytest.mark.slow
 def test_two_stacks_run_side_by_side_and_down_ends_only_its_own(state: Path) -> None:
     one = up(state)
     with fresh_state() as other_state:
@@ -108,6 +109,7 @@ def test_two_stacks_run_side_by_side_and_down_ends_only_its_own(state: Path) -> 
     assert status(state) == (0, dict.fromkeys(SERVICES, True))
 
 
+@pytest.mark.slow
 def test_up_recovers_when_everything_was_killed(state: Path) -> None:
     before = up(state)
     for pid in pids(state).values():
