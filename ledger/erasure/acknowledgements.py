@@ -11,7 +11,6 @@ from typing import Any, Final, Literal, NamedTuple
 
 from ledger.domain.identifiers import is_id
 from ledger.domain.orders import ErasureAcknowledgement, signed_bytes
-from ledger.domain.rights_requests import is_verified_enough
 from ledger.erasure.holders import Holders
 from ledger.erasure.queue import announce
 from ledger.errors import Conflict, MalformedRecord, Rejected
@@ -108,8 +107,8 @@ class Acknowledgements:
         state, outcome, detail, verification = "refused", "refused", message.detail, 0
         if message.outcome == "refused" or message.left > 0:
             detail = detail or ("records_left" if message.left > 0 else None)
-        elif not is_verified_enough(told, min(order["required_verification"], EVIDENCE)):
-            # No scan can make up for it, and nobody would ask the holder again.
+        elif order["required_verification"] == EVIDENCE and told < EVIDENCE:
+            # Nobody would ask the holder again. Where the ledger scans for itself, the scan is the evidence.
             detail = "evidence_missing"
         else:
             state, outcome, verification = "acknowledged", message.outcome, told
