@@ -20,7 +20,7 @@ __all__ = ["Doubt", "Facts", "KeyEnd", "Orders", "Partition", "Vault", "gather"]
 
 APPLICATION_NAME: Final = "ledger-status"
 VAULT_QUERIES: Final = "ledger.vault.queries"
-LOOK_SECONDS: Final = 8.0
+LOOK_SECONDS: Final = 15.0
 HEARTBEATS_LOOKED_AT: Final = 200
 READ_MS: Final = 2_000
 KEY_DAYS: Final = 14

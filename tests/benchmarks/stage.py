@@ -104,7 +104,7 @@ class Bench:
 
     async def new_controller(self) -> LogInfo:
         """A controller of size ``medium`` with the small catalogue of the tests in force."""
-        name = f"b{secrets.token_hex(5)}"
+        name = f"b{secrets.token_hex(2)}x{secrets.token_hex(3)}"
         bootstrap = self.stack.bootstrap
         await create_controller(name, size=SIZE, bootstrap=bootstrap, dsn=self.stack.dsn)
         catalogue = small_catalogue(name)

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 async def test_answers_wait_for_the_vault_and_survive_the_workers_end(stack: Any, tmp_path: Path) -> None:
     loaded = settings.load(settings.ReactionsSettings, stack.environment)
     made = await create_controller(
-        f"t{secrets.token_hex(5)}", size="small", bootstrap=stack.bootstrap, dsn=stack.dsn
+        f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}", size="small", bootstrap=stack.bootstrap, dsn=stack.dsn
     )
     connections = await pool.create_pool(stack.dsn, application_name="test", size=4)
     own = vault_secrets.load(*loaded.secret_files)

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 async def ordered(stack: Any) -> AsyncIterator[tuple[Erasure, str]]:
     async with fresh_database(stack.dsn) as dsn:
         await migrate(dsn)
-        name = f"t{secrets.token_hex(5)}"
+        name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
         made = await create_controller(name, size="small", bootstrap=stack.bootstrap, dsn=dsn)
         connections = await pool.create_pool(dsn, application_name="test", size=10)
         yield (

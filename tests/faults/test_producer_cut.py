@@ -38,7 +38,7 @@ async def test_a_grant_that_hangs_for_three_minutes_never_beats_a_withdrawal_mad
     stack: Any,
 ) -> None:
     log = Log(
-        controller=f"t{secrets.token_hex(5)}",
+        controller=f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}",
         log_id=secrets.token_bytes(16),
         generation=1,
         partitions=1,

@@ -124,7 +124,7 @@ class Stack:
         """
         from ledger.cli.controllers import create_controller
 
-        name = f"t{secrets.token_hex(5)}"
+        name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
         await create_controller(name, size=size, bootstrap=self.bootstrap, dsn=self.dsn)
         if catalogue is not None:
             await self.publish(name, ROOT / "deploy" / "catalogues" / catalogue)

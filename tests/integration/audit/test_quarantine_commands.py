@@ -102,6 +102,12 @@ async def test_status_tells_of_doubts_and_shows_every_lane(company: Company, led
     await in_doubt(company)
     await company.fresh()
     seen = await ledger("status", "--json")
+    for _ in range(3):
+        if seen.code != 3:
+            break
+        # A machine that is busy with other tests may keep a service from answering in time.
+        print(seen.document["away"])
+        seen = await ledger("status", "--json")
     # The doubts of other tests on the same stack are findings too.
     assert seen.code == seen.document["exit_code"] == 1
     told = {finding["code"]: finding["what"] for finding in seen.document["findings"]}

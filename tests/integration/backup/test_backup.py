@@ -54,7 +54,7 @@ class Place(NamedTuple):
 @pytest.fixture
 async def place(stack: Any, database: str) -> AsyncIterator[Place]:
     """A company with a person in the vault, a suppression, something to send, and acts on its log."""
-    name = f"b{token.token_hex(5)}"
+    name = f"b{token.token_hex(2)}x{token.token_hex(3)}"
     made = await create_controller(name, size="small", bootstrap=stack.bootstrap, dsn=database)
     loaded = loaded_secrets(stack)
     connection = await pool.connect(database, application_name="test")

@@ -33,7 +33,7 @@ async def new_company(stack: Stack, dsn: str) -> tuple[str, str]:
     """A controller with the small catalogue, and a key that may do everything an application does."""
     from ledger.cli.controllers import create_controller
 
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     await create_controller(name, size="small", bootstrap=stack.bootstrap, dsn=dsn)
     document = canonical_document(small_catalogue(name))
     now_ms = time.time_ns() // 1_000_000

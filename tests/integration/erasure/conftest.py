@@ -16,7 +16,7 @@ from tests.support.orders import Erasure, make_secrets
 async def ordered(stack: Any, database: str) -> AsyncIterator[Erasure]:
     """A request in state *ordered* of a new controller whose topics exist."""
     made = await create_controller(
-        f"t{secrets.token_hex(5)}", size="small", bootstrap=stack.bootstrap, dsn=database
+        f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}", size="small", bootstrap=stack.bootstrap, dsn=database
     )
     connections = await pool.create_pool(database, application_name="test", size=10)
     yield await Erasure(connections, connections, make_secrets(), Controller(made.id, made.name)).open()

@@ -29,7 +29,7 @@ ANNA = email("anna@example.se")
 async def on_stack(stack: Any) -> AsyncIterator[Erasure]:
     """A request in the stack's own database, under the secrets that its workers have."""
     loaded = settings.load(settings.ReactionsSettings, stack.environment)
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     made = await create_controller(name, size="small", bootstrap=stack.bootstrap, dsn=stack.dsn)
     connections = await pool.create_pool(stack.dsn, application_name="test", size=10)
     own = vault_secrets.load(*loaded.secret_files)

@@ -39,7 +39,7 @@ async def delete_topic(bootstrap: str, name: str) -> None:
 
 
 def test_a_created_controller_is_listed_and_leaves_nothing_to_plan(run: Run) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     code, out, err = run("controllers", "create", name, "--size", "small", "--json")
     made = json.loads(out)
     assert (code, made["name"], made["partitions"], made["state"]) == (0, name, 1, "ready")
@@ -54,7 +54,7 @@ def test_a_created_controller_is_listed_and_leaves_nothing_to_plan(run: Run) -> 
 
 
 def test_an_unfinished_log_is_planned_with_exit_1_and_applied_with_exit_0(run: Run, monkeypatch: Any, stack: Any) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     with monkeypatch.context() as patch:
         patch.setenv("LEDGER_KAFKA_BOOTSTRAP", "127.0.0.1:1")
         code, out, err = run("controllers", "create", name)
@@ -67,7 +67,7 @@ def test_an_unfinished_log_is_planned_with_exit_1_and_applied_with_exit_0(run: R
 
 
 def test_a_lost_topic_is_told_and_refused_with_exit_4(run: Run, stack: Any) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     assert run("controllers", "create", name, "--size", "small")[0] == 0
     asyncio.run(delete_topic(stack.bootstrap, f"ledger.{name}.events"))
     code, out, _ = run("topics", "plan")

@@ -24,7 +24,7 @@ KEY = bytes(range(16))
 async def topic(stack: Any) -> str:
     """The live topic of a log of the test's own, with one partition; offset 0 is its genesis."""
     log = Log(
-        controller=f"t{secrets.token_hex(5)}", log_id=secrets.token_bytes(16), generation=1, partitions=1, is_new=True
+        controller=f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}", log_id=secrets.token_bytes(16), generation=1, partitions=1, is_new=True
     )
     await topics.apply(stack.bootstrap, [log])
     return topic_name(log.controller, Lane.LIVE)

@@ -33,7 +33,7 @@ class Crash(BaseException):
 
 def new_log(partitions: int = 3, *, is_new: bool = True) -> Log:
     return Log(
-        controller=f"t{secrets.token_hex(5)}",
+        controller=f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}",
         log_id=secrets.token_bytes(16),
         generation=1,
         partitions=partitions,
@@ -204,7 +204,7 @@ async def test_a_genesis_with_a_producers_time_is_refused(stack: Any) -> None:
 
 
 async def test_an_append_to_a_topic_with_producers_times_is_no_success(stack: Any) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     async with administering(stack.bootstrap) as admin:
         await create_topics(admin, [Topic(name=name, lane=None, partitions=1, retention_ms=-1)], 1)
         await alter_settings(admin, name, {"message.timestamp.type": "CreateTime"})
@@ -268,7 +268,7 @@ async def test_whoever_waits_gets_the_log_once_its_genesis_stands(stack: Any) ->
 async def test_creating_a_controller_makes_its_log_and_repeating_it_changes_nothing(
     stack: Any, database: str
 ) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     made = await create_controller(name, size="medium", bootstrap=stack.bootstrap, dsn=database)
     assert (made.name, made.size, made.generation, made.partitions, made.state) == (name, "medium", 1, 6, "ready")
     info = await read_log_info(stack.bootstrap, name)
@@ -285,7 +285,7 @@ STEPS = ("controller_create", "log_create", "apply", "log_mark_ready")
 async def test_creating_a_controller_is_finished_after_a_crash_at_any_step(
     stack: Any, database: str, monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     with monkeypatch.context() as patch:
         if step == "apply":
             apply = topics.apply
@@ -317,7 +317,7 @@ async def test_creating_a_controller_is_finished_after_a_crash_at_any_step(
 
 
 async def test_two_who_create_one_controller_at_once_make_one_log(stack: Any, database: str) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     first, second = await asyncio.gather(
         *(create_controller(name, size="small", bootstrap=stack.bootstrap, dsn=database) for _ in range(2))
     )
@@ -327,7 +327,7 @@ async def test_two_who_create_one_controller_at_once_make_one_log(stack: Any, da
 
 
 async def test_a_controller_keeps_its_size(stack: Any, database: str) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     await create_controller(name, size="small", bootstrap=stack.bootstrap, dsn=database)
     with pytest.raises(Conflict) as caught:
         await create_controller(name, size="large", bootstrap=stack.bootstrap, dsn=database)
@@ -335,7 +335,7 @@ async def test_a_controller_keeps_its_size(stack: Any, database: str) -> None:
 
 
 async def test_names_that_kafka_cannot_tell_apart_are_refused(stack: Any, database: str) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     await create_controller(f"{name}.a", size="small", bootstrap=stack.bootstrap, dsn=database)
     with pytest.raises(Conflict) as caught:
         await create_controller(f"{name}_a", size="small", bootstrap=stack.bootstrap, dsn=database)
@@ -354,7 +354,7 @@ async def test_a_name_that_is_no_id_is_refused_before_anything_is_made(database:
 
 
 async def test_a_controller_made_while_kafka_is_down_is_finished_by_topics_apply(stack: Any, database: str) -> None:
-    name = f"t{secrets.token_hex(5)}"
+    name = f"t{secrets.token_hex(2)}x{secrets.token_hex(3)}"
     with pytest.raises(Unavailable) as caught:
         await create_controller(name, size="small", bootstrap="127.0.0.1:1", dsn=database)
     assert caught.value.code == "log_unavailable"
