@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from ledger.domain.carrying import SOURCE
 from ledger.domain.envelope import Capture, Envelope, Lane, Voice
 from ledger.domain.erasure_events import ErasureAdvanced
 from ledger.domain.events import SubjectEvent
@@ -23,10 +24,8 @@ from ledger.log_lines import get_logger
 from ledger.read_model import pool, records, sql
 from ledger.vault.directory import Controller
 
-__all__ = ["SOURCE", "EventQueue", "announce", "enqueue", "envelope_for", "is_sent"]
+__all__ = ["EventQueue", "announce", "enqueue", "envelope_for", "is_sent"]
 
-SOURCE: Final = "ledger"
-"""The source of events that the ledger itself appends."""
 BATCH: Final = 500
 OF_ONE_CONTROLLER: Final = 300
 KEPT_MS: Final = 7 * 86_400_000
@@ -35,16 +34,14 @@ _QUERIES: Final = "ledger.vault.queries"
 _log = get_logger(__name__)
 
 
-def envelope_for(
-    controller: str, event_id: bytes, request_id: bytes | None, *, voice: Voice = Voice.CONTROLLER
-) -> Envelope:
+def envelope_for(controller: str, event_id: bytes, request_id: bytes | None) -> Envelope:
     """The envelope of an event that the ledger appends by itself."""
     return Envelope(
         event_id=event_id,
         act_id=request_id or event_id,
         controller=controller,
         source=SOURCE,
-        voice=voice,
+        voice=Voice.CONTROLLER,
         capture=Capture.SYSTEM,
         may_be_repeat=True,
         request_id=request_id,

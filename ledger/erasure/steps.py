@@ -23,7 +23,7 @@ from ledger.read_model import pool, sql
 from ledger.vault.late_noes import late_ends
 from ledger.vault.links import group_of
 
-__all__ = ["Request", "RequestSteps", "request_of"]
+__all__ = ["RequestSteps"]
 
 _QUERIES: Final = "ledger.vault.queries"
 

@@ -19,10 +19,11 @@ from ledger.erasure.destroying import Destroyer
 from ledger.erasure.following import Follower
 from ledger.erasure.queue import BATCH as QUEUE_BATCH
 from ledger.erasure.queue import EventQueue, announce
+from ledger.erasure.request_rows import request_of
 from ledger.erasure.requests import tell_opened
 from ledger.erasure.restoring import Restorer
 from ledger.erasure.settling import Settling, Waits
-from ledger.erasure.steps import RequestSteps, request_of
+from ledger.erasure.steps import RequestSteps
 from ledger.errors import LedgerError, Unavailable
 from ledger.event_log.producer import Appender
 from ledger.log_lines import get_logger
